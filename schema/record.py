@@ -1,0 +1,107 @@
+"""Framing of the log's records: headers, control records and block numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+HEADER_TENANT = "tenant"
+HEADER_CLASS = "class"
+HEADER_MASKING = "masking"
+HEADER_ITEMS = "items"
+HEADER_MINUTE = "minute"
+HEADER_CONTROL = "control"
+
+
+class FramingError(ValueError):
+    """A record's headers do not say what every record must say; the message names the header."""
+
+
+class Control(StrEnum):
+    """Kinds of control record. A control record's value is empty: a valid request with nothing in it."""
+
+    TICK = "tick"
+    """Moves log time on in a partition whose owner has open state and nothing left to read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """What the headers of a data record say.
+
+    `retention_class` is the tenant's class (0..7) for the signal when the record was accepted;
+    `masking_version` the version of the masking rules applied; `items` the OTLP items (spans, data
+    points, log records) in the value; `accepted_minute` minutes since the epoch.
+    """
+
+    tenant: str
+    items: int
+    accepted_minute: int
+    retention_class: int = 0
+    masking_version: int = 0
+
+    def headers(self) -> tuple[tuple[str, bytes], ...]:
+        """As the log keeps them: ASCII decimal numbers, the tenant in UTF-8."""
+        return (
+            (HEADER_TENANT, self.tenant.encode()),
+            (HEADER_CLASS, b"%d" % self.retention_class),
+            (HEADER_MASKING, b"%d" % self.masking_version),
+            (HEADER_ITEMS, b"%d" % self.items),
+            (HEADER_MINUTE, b"%d" % self.accepted_minute),
+        )
+
+
+def control_headers(control: Control) -> tuple[tuple[str, bytes], ...]:
+    """Headers of a control record of this kind."""
+    return ((HEADER_CONTROL, control.value.encode()),)
+
+
+def parse_headers(headers: Iterable[tuple[str, bytes]]) -> Framing | Control:
+    """Read the headers of a record. Raises FramingError, naming the header, if they are not ours."""
+    found = dict(headers)
+    if (control := found.get(HEADER_CONTROL)) is not None:
+        try:
+            return Control(control.decode())
+        except ValueError:
+            raise FramingError(f"header '{HEADER_CONTROL}': unknown kind {control!r}") from None
+    try:
+        tenant = found[HEADER_TENANT].decode()
+    except KeyError:
+        raise FramingError(f"header '{HEADER_TENANT}' is missing") from None
+    except UnicodeDecodeError:
+        raise FramingError(f"header '{HEADER_TENANT}' is not UTF-8") from None
+    return Framing(
+        tenant=tenant,
+        items=_number(found, HEADER_ITEMS),
+        accepted_minute=_number(found, HEADER_MINUTE),
+        retention_class=_number(found, HEADER_CLASS),
+        masking_version=_number(found, HEADER_MASKING),
+    )
+
+
+def _number(found: dict[str, bytes], name: str) -> int:
+    value = found.get(name)
+    if value is None:
+        raise FramingError(f"header '{name}' is missing")
+    if not value.isdigit():
+        raise FramingError(f"header '{name}' is not a number: {value!r}")
+    return int(value)
+
+
+_OFFSET_BITS = 48
+
+
+def block_number(partition: int, end_offset: int) -> int:
+    """Number of the block that a window of a partition yields, for each table (and retention class).
+
+    `end_offset` is the offset after the window's last record, so the number is a function of the
+    log alone and needs no counter to be kept: 16 bits of partition over 48 bits of offset.
+    """
+    if not 0 <= partition < 1 << 16 or not 0 <= end_offset < 1 << _OFFSET_BITS:
+        raise ValueError(f"no block number for partition {partition}, offset {end_offset}")
+    return partition << _OFFSET_BITS | end_offset
+
+
+def block_position(number: int) -> tuple[int, int]:
+    """(partition, end offset) of a block number."""
+    return number >> _OFFSET_BITS, number & ((1 << _OFFSET_BITS) - 1)
