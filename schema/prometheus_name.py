@@ -1,0 +1,115 @@
+"""OpenTelemetry names as Prometheus names, by the strategy UnderscoreEscapingWithSuffixes.
+
+Sources: OpenTelemetry specification, "Prometheus and OpenMetrics Compatibility" (OTLP metric points
+to Prometheus: metric metadata, instrumentation scope, resource attributes), and the behaviour of
+prometheus/otlptranslator, which Prometheus' own OTLP endpoint uses. Where that refuses a name because
+nothing of it is legal, we keep the data under Prometheus' value-escaped form (`U__` and code points)
+instead: an acknowledged metric is never lost for its name.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import IntEnum
+from functools import lru_cache
+
+
+class MetricKind(IntEnum):
+    """What a Metric carries; the numbers are the tags of its `data` fields in metrics.proto."""
+
+    NONE = 0
+    GAUGE = 5
+    SUM = 7
+    HISTOGRAM = 9
+    EXPONENTIAL_HISTOGRAM = 10
+    SUMMARY = 11
+
+
+# UCUM code -> Prometheus base unit; a code that is not here stands for itself.
+_UNITS = {
+    "d": "days",
+    "h": "hours",
+    "min": "minutes",
+    "s": "seconds",
+    "ms": "milliseconds",
+    "us": "microseconds",
+    "ns": "nanoseconds",
+    "By": "bytes",
+    "KiBy": "kibibytes",
+    "MiBy": "mebibytes",
+    "GiBy": "gibibytes",
+    "TiBy": "tebibytes",
+    "kBy": "kilobytes",
+    "KBy": "kilobytes",
+    "MBy": "megabytes",
+    "GBy": "gigabytes",
+    "TBy": "terabytes",
+    "m": "meters",
+    "V": "volts",
+    "A": "amperes",
+    "J": "joules",
+    "W": "watts",
+    "g": "grams",
+    "Cel": "celsius",
+    "Hz": "hertz",
+    "1": "",
+    "%": "percent",
+}
+_PER_UNITS = {"s": "second", "m": "minute", "h": "hour", "d": "day", "w": "week", "mo": "month", "y": "year"}
+
+_NAME_BREAK = re.compile(r"[^a-zA-Z0-9:]+")
+_LABEL_ILLEGAL = re.compile(r"[^a-zA-Z0-9_]")
+
+
+@lru_cache(maxsize=65_536)
+def translated_family(name: bytes, unit: bytes, kind: MetricKind, monotonic: bool) -> str:
+    """Prometheus name of a metric's family: no `_bucket`, `_count` or `_sum`, but `_total` on monotonic sums.
+
+    `name` and `unit` are the Metric's own UTF-8; bytes that are not UTF-8 read as U+FFFD. Never empty.
+    """
+    text, code = name.decode("utf-8", "replace"), unit.decode("utf-8", "replace")
+    tokens = [token for token in _NAME_BREAK.split(text) if token] or [_escaped(text)]
+    main, per = _unit_tokens(code)
+    for token in (main, per):
+        if token and token not in tokens:
+            tokens.append(token)
+    if kind is MetricKind.SUM and monotonic:
+        tokens = [*(token for token in tokens if token != "total"), "total"]
+    if kind is MetricKind.GAUGE and code == "1":
+        tokens = [*(token for token in tokens if token != "ratio"), "ratio"]
+    family = "_".join(tokens)
+    return f"_{family}" if family[0].isdigit() else family
+
+
+@lru_cache(maxsize=65_536)
+def translated_label(key: str) -> str:
+    """Prometheus label name of an attribute key. Never empty; names like `__this__` stay as they are."""
+    label = _LABEL_ILLEGAL.sub("_", key)
+    if not label.strip("_"):
+        return _escaped(key)
+    if label[0].isdigit():
+        return f"key_{label}"
+    if label[0] == "_" and label[1] != "_":
+        return f"key{label}"
+    return label
+
+
+def _unit_tokens(code: str) -> tuple[str, str]:
+    """A unit's suffixes ("bytes", "per_second"); an annotation in braces is no unit."""
+    main, _, per = (part.strip() for part in code.partition("/"))
+    main_token = "" if _is_annotation(main) else _joined(_UNITS.get(main, main))
+    per_token = "" if _is_annotation(per) else _joined(_PER_UNITS.get(per, per))
+    return main_token, f"per_{per_token}" if per_token else ""
+
+
+def _is_annotation(code: str) -> bool:
+    return "{" in code or "}" in code
+
+
+def _joined(text: str) -> str:
+    return "_".join(token for token in _NAME_BREAK.split(text) if token)
+
+
+def _escaped(text: str) -> str:
+    """Prometheus' escaping scheme "values" for a text in which no character is legal."""
+    return "U__" + "".join("__" if char == "_" else f"_{ord(char):x}_" for char in text)
