@@ -1,0 +1,33 @@
+"""`otelhouse up`: one command, real SDK exporters in, GraphQL out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.promises import visible_within
+from tests.support.components import Component, start
+from tests.support.otel_client import grpc_exporters, http_exporters
+
+_ANY_PORT = "127.0.0.1:0"
+
+
+@pytest.fixture(scope="module")
+def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Component]:
+    data: Path = tmp_path_factory.mktemp("laptop")
+    flags = ["--data", str(data), "--otlp-grpc", _ANY_PORT, "--otlp-http", _ANY_PORT, "--http", _ANY_PORT]
+    component = start(["up", *flags], {}, seconds=60)
+    yield component
+    assert component.stop() == 0
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http"])
+def test_what_an_sdk_exporter_sent_is_visible_three_seconds_after_its_acknowledgement(
+    laptop: Component, protocol: str
+) -> None:
+    exporters = (
+        grpc_exporters(laptop.ready["otlp_grpc"]) if protocol == "grpc" else http_exporters(laptop.ready["otlp_http"])
+    )
+    visible_within(laptop.ready["http"], exporters, seconds=3.0)
