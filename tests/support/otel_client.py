@@ -75,7 +75,10 @@ def send_one_of_each(service: str, exporters: Exporters) -> str:
             root.add_event("validated", {"coupon": True})
             metering.get_meter("tests.shop").create_counter("orders", unit="1").add(2, {"currency": "EUR"})
             logging.get_logger("tests.shop").emit(
-                severity_number=SeverityNumber.WARN, severity_text="WARN", body="stock is low", attributes={"sku": "A-1"}
+                severity_number=SeverityNumber.WARN,
+                severity_text="WARN",
+                body="stock is low",
+                attributes={"sku": "A-1"},
             )
             with tracer.start_as_current_span("charge", kind=SpanKind.CLIENT) as child:
                 child.set_status(StatusCode.ERROR, "card declined")
