@@ -1,0 +1,88 @@
+"""What a partition's owner commits: two positions and the checkpoint, as the text that the log keeps.
+
+The log's `Position.resume` is X, the oldest offset that open state needs. C, up to which everything was stored,
+log time at C, and the limits by which windows are cut stand in the metadata::
+
+    {"v": 1, "c": C, "t": log time, "w": [[offset, span_ms, rows, value_bytes], ...]}
+
+The limits are part of it because blocks that were stored after C must be produced again, identical, even if the
+operator changed a setting meanwhile: an entry of `w` holds for windows that begin at or after its offset. A change
+is committed before any window is cut by it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+
+from otelhouse.bus.contract import Position
+from processor.window import Limits
+
+_VERSION = 1
+
+
+class CommitError(ValueError):
+    """The metadata of a commit cannot be understood; the partition cannot be resumed safely."""
+
+
+@dataclass(frozen=True, slots=True)
+class Regime:
+    """Limits in force for windows that begin at offset `start` or later."""
+
+    start: int
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """State to resume from. `resume` is X, `emitted` C, `log_ms` log time before C; regimes ascend by offset."""
+
+    resume: int
+    emitted: int
+    log_ms: int
+    regimes: tuple[Regime, ...]
+
+    def limits_at(self, offset: int) -> Limits:
+        """Limits of a window that begins at `offset`."""
+        held = self.regimes[0]
+        for regime in self.regimes:
+            if regime.start <= offset:
+                held = regime
+        return held.limits
+
+    def under(self, limits: Limits, end: int) -> Checkpoint:
+        """The same, with `limits` for windows that begin at `end` or later: what the log holds by now keeps its own."""
+        return (
+            self if self.regimes[-1].limits == limits else replace(self, regimes=(*self.regimes, Regime(end, limits)))
+        )
+
+    def moved(self, emitted: int, log_ms: int) -> Checkpoint:
+        """The checkpoint at a later C, without the regimes that ended before it."""
+        first = max((i for i, regime in enumerate(self.regimes) if regime.start <= emitted), default=0)
+        return Checkpoint(emitted, emitted, log_ms, self.regimes[first:])
+
+    def position(self) -> Position:
+        """As the log keeps it."""
+        regimes = [[r.start, r.limits.span_ms, r.limits.rows, r.limits.value_bytes] for r in self.regimes]
+        text = {"v": _VERSION, "c": self.emitted, "t": self.log_ms, "w": regimes}
+        return Position(self.resume, json.dumps(text, separators=(",", ":")))
+
+
+def first_checkpoint(offset: int, limits: Limits) -> Checkpoint:
+    """Where a group begins that has never committed."""
+    return Checkpoint(offset, offset, 0, (Regime(offset, limits),))
+
+
+def read_position(position: Position) -> Checkpoint:
+    """Read what position() wrote. Raises CommitError."""
+    try:
+        text = json.loads(position.metadata)
+        if text["v"] != _VERSION:
+            raise CommitError(f"commit metadata has version {text['v']}, this release reads {_VERSION}")
+        regimes = tuple(Regime(start, Limits(*limits)) for start, *limits in text["w"])
+        checkpoint = Checkpoint(position.resume, int(text["c"]), int(text["t"]), regimes)
+    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        raise CommitError(f"commit metadata is not ours: {position.metadata!r} ({error})") from None
+    if not regimes or checkpoint.resume > checkpoint.emitted:
+        raise CommitError(f"commit metadata contradicts itself: X={position.resume}, {position.metadata!r}")
+    return checkpoint

@@ -1,0 +1,98 @@
+"""Cutting a partition's records into windows, by log time and by size. Pure: a function of the log alone.
+
+A window begins at its first data record. It ends before the first record whose log time is `span_ms` or more
+after its start, or after the record that brings it to `rows` rows or `value_bytes` bytes. Control records move log time
+and belong to no window of their own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from otelhouse.bus.contract import Record, TopicPartition
+from schema.record import Framing, block_number
+from schema.signal import Signal
+
+MS_PER_DAY = 86_400_000
+
+# A histogram's bucket takes 16 bytes on the wire and becomes a row, so bytes keep a block of samples under
+# half a million rows; a block of spans or logs is bounded for the sake of memory only.
+_VALUE_BYTES = {Signal.TRACES: 32 << 20, Signal.METRICS: 8 << 20, Signal.LOGS: 32 << 20}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What ends a window, whichever comes first: milliseconds of log time, OTLP items, bytes of record values."""
+
+    span_ms: int
+    rows: int
+    value_bytes: int
+
+    @classmethod
+    def of(cls, signal: Signal, seconds: float, rows: int) -> Limits:
+        """Limits for a signal's partitions from the operator's settings."""
+        return cls(max(1, round(seconds * 1000)), rows, _VALUE_BYTES[signal])
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A data record of a window. `fault` says why its headers are unusable (then there is no `framing`)."""
+
+    record: Record
+    framing: Framing | None
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A completed window: data records of [start, end), in order.
+
+    `log_ms` is the log time at its first record, `end_log_ms` at its last record of any kind.
+    """
+
+    name: TopicPartition
+    start: int
+    end: int
+    log_ms: int
+    end_log_ms: int
+    entries: tuple[Entry, ...]
+    value_bytes: int
+
+    @property
+    def number(self) -> int:
+        """Number of the blocks that this window yields."""
+        return block_number(self.name.partition, self.end)
+
+    @property
+    def day(self) -> int:
+        """Days since the epoch of its start in log time: the day that its blocks belong to."""
+        return self.log_ms // MS_PER_DAY
+
+
+@dataclass(slots=True)
+class OpenWindow:
+    """A window that still takes records. `log_ms_before` is the log time just before its first record."""
+
+    name: TopicPartition
+    limits: Limits
+    start: int
+    log_ms: int
+    log_ms_before: int
+    entries: list[Entry] = field(default_factory=list)
+    rows: int = 0
+    value_bytes: int = 0
+
+    def ends_before(self, log_ms: int) -> bool:
+        """Whether a record at this log time comes too late for the window."""
+        return log_ms >= self.log_ms + self.limits.span_ms
+
+    def add(self, entry: Entry) -> bool:
+        """Take a data record; true if the window is full with it."""
+        self.entries.append(entry)
+        self.rows += entry.framing.items if entry.framing else 0
+        self.value_bytes += len(entry.record.value)
+        return self.rows >= self.limits.rows or self.value_bytes >= self.limits.value_bytes
+
+    def completed(self, end: int, end_log_ms: int) -> Window:
+        """The window, ended after the record before offset `end`."""
+        return Window(self.name, self.start, end, self.log_ms, end_log_ms, tuple(self.entries), self.value_bytes)

@@ -1,0 +1,133 @@
+"""Arrow schemas of the ClickHouse tables of schema/clickhouse: what a row looks like on its way into a table.
+
+Columns come in the table's order. Fields are not nullable, as the tables' columns are not. Text that repeats within
+a block goes as a dictionary, which spares both sides the copies.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+_WORD = pa.dictionary(pa.int32(), pa.string())
+_TRACE_ID, _SPAN_ID = pa.binary(16), pa.binary(8)
+_MAP, _KEYS = pa.map_(pa.string(), pa.string()), pa.list_(pa.string())
+_NS, _MS = pa.timestamp("ns", "UTC"), pa.timestamp("ms", "UTC")
+
+_PLACE: dict[str, pa.DataType] = {"tenant": _WORD, "class": pa.uint8(), "day": pa.date32()}
+_SCOPE: dict[str, pa.DataType] = {
+    "scope_name": _WORD,
+    "scope_version": _WORD,
+    "scope_attributes": _MAP,
+    "scope_attributes_json": _KEYS,
+}
+_ATTRIBUTES: dict[str, pa.DataType] = {"attributes": _MAP, "attributes_json": _KEYS}
+_BLOCK: dict[str, pa.DataType] = {"block": pa.uint64()}
+
+
+def _table(*columns: dict[str, pa.DataType]) -> pa.Schema:
+    return pa.schema([pa.field(name, kind, nullable=False) for part in columns for name, kind in part.items()])
+
+
+SPANS = _table(
+    _PLACE,
+    {
+        "time": _NS,
+        "duration_ns": pa.int64(),
+        "trace_id": _TRACE_ID,
+        "span_id": _SPAN_ID,
+        "parent_id": _SPAN_ID,
+        "trace_state": pa.string(),
+        "flags": pa.uint32(),
+        "service": _WORD,
+        "name": pa.string(),
+        "kind": pa.uint8(),
+        "status": pa.uint8(),
+        "status_message": pa.string(),
+        "adjusted_count": pa.float64(),
+        "resource": pa.uint64(),
+    },
+    _SCOPE,
+    _ATTRIBUTES,
+    {
+        "events_time": pa.list_(_NS),
+        "events_name": pa.list_(pa.string()),
+        "events_attributes": pa.list_(_MAP),
+        "events_attributes_json": pa.list_(_KEYS),
+        "links_trace_id": pa.list_(_TRACE_ID),
+        "links_span_id": pa.list_(_SPAN_ID),
+        "links_trace_state": pa.list_(pa.string()),
+        "links_attributes": pa.list_(_MAP),
+        "links_attributes_json": pa.list_(_KEYS),
+    },
+    _BLOCK,
+)
+
+TRACE_INDEX = _table(
+    _PLACE,
+    {
+        "trace_id": _TRACE_ID,
+        "min_time": _NS,
+        "max_time": _NS,
+        "spans": pa.uint32(),
+        "partition": pa.uint16(),
+        "first_offset": pa.uint64(),
+        "last_offset": pa.uint64(),
+    },
+    _BLOCK,
+)
+
+LOGS = _table(
+    _PLACE,
+    {
+        "time": _NS,
+        "observed_time": _NS,
+        "trace_id": _TRACE_ID,
+        "span_id": _SPAN_ID,
+        "flags": pa.uint32(),
+        "severity_number": pa.uint8(),
+        "severity_text": pa.string(),
+        "service": _WORD,
+        "event_name": pa.string(),
+        "body": pa.string(),
+        "body_json": pa.bool_(),
+        "resource": pa.uint64(),
+    },
+    _SCOPE,
+    _ATTRIBUTES,
+    _BLOCK,
+)
+
+RESOURCES = _table(_PLACE, {"resource": pa.uint64(), "service": pa.string(), "schema_url": pa.string()}, _ATTRIBUTES)
+
+SERIES = _table(
+    _PLACE,
+    {
+        "metric": pa.string(),
+        "series": pa.uint64(),
+        "labels": _MAP,
+        "type": pa.string(),
+        "unit": pa.string(),
+        "help": pa.string(),
+        "temporality": pa.string(),
+    },
+)
+
+SAMPLES = _table(_PLACE, {"series": pa.uint64(), "time": _MS, "value": pa.float64()}, _BLOCK)
+
+EXEMPLARS = _table(
+    _PLACE,
+    {"series": pa.uint64(), "time": _MS, "value": pa.float64(), "trace_id": _TRACE_ID, "span_id": _SPAN_ID},
+    _ATTRIBUTES,
+    _BLOCK,
+)
+
+TABLES: dict[str, pa.Schema] = {
+    "spans": SPANS,
+    "trace_index": TRACE_INDEX,
+    "logs": LOGS,
+    "resources": RESOURCES,
+    "series": SERIES,
+    "samples": SAMPLES,
+    "exemplars": EXEMPLARS,
+}
+"""Schema of every table that the processor writes, by table name."""
