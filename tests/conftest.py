@@ -1,0 +1,5 @@
+"""Real servers that tests of several rooms share."""
+
+from __future__ import annotations
+
+pytest_plugins = ["tests.support.postgres"]
