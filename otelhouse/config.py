@@ -1,11 +1,34 @@
-"""Typed settings: defaults < file (TOML) < environment (OTELHOUSE_SECTION_FIELD) < flags."""
+"""Typed settings of all components, with their defaults. Where they come from: `otelhouse/config_sources.py`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+
+from otelhouse.address import parse_address
+
+
+def _listen_address(text: str) -> str:
+    return str(parse_address(text))
+
+
+def _log_url(text: str) -> str:
+    if not text.startswith(("embedded:", "kafka://")) or text in ("embedded:", "kafka://"):
+        raise ValueError("must be embedded:DIRECTORY or kafka://HOST:PORT[,HOST:PORT...]")
+    return text
+
+
+def _http_url(text: str) -> str:
+    if text and not text.startswith(("http://", "https://")):
+        raise ValueError("must start with http:// or https://")
+    return text
+
+
+ListenAddress = Annotated[str, AfterValidator(_listen_address)]
+LogUrl = Annotated[str, AfterValidator(_log_url)]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
 
 
 class _Section(BaseModel):
@@ -15,7 +38,7 @@ class _Section(BaseModel):
 class LogSettings(_Section):
     """The log. `url`: `embedded:DIRECTORY` or `kafka://host:port[,host:port...]`."""
 
-    url: str = "kafka://127.0.0.1:9092"
+    url: LogUrl = "kafka://127.0.0.1:9092"
     partitions: int = Field(default=4, ge=1, le=1024)
     retention_hours: float = Field(default=24.0, gt=0)
     retention_bytes: int = Field(default=8 << 30, ge=1 << 20)
@@ -25,7 +48,7 @@ class LogSettings(_Section):
 class ClickHouseSettings(_Section):
     """ClickHouse over HTTP. With `cluster`, tables are replicated and distributed on that cluster."""
 
-    url: str = "http://127.0.0.1:8123"
+    url: HttpUrl = "http://127.0.0.1:8123"
     database: str = "otelhouse"
     user: str = "default"
     password: SecretStr = SecretStr("")
@@ -41,15 +64,15 @@ class PostgresSettings(_Section):
 class IngestSettings(_Section):
     """OTLP receivers."""
 
-    otlp_grpc: str = "127.0.0.1:4317"
-    otlp_http: str = "127.0.0.1:4318"
+    otlp_grpc: ListenAddress = "127.0.0.1:4317"
+    otlp_http: ListenAddress = "127.0.0.1:4318"
     max_request_bytes: int = Field(default=64 << 20, ge=1024)
 
 
 class ProcessorSettings(_Section):
     """The processors of the log."""
 
-    admin: str = "127.0.0.1:9464"
+    admin: ListenAddress = "127.0.0.1:9464"
     group: str = "otelhouse-processor"
     window_seconds: float = Field(default=5.0, gt=0)
     window_rows: int = Field(default=50_000, ge=1)
@@ -58,7 +81,7 @@ class ProcessorSettings(_Section):
 class QuerySettings(_Section):
     """The query service and the dashboard."""
 
-    http: str = "127.0.0.1:8080"
+    http: ListenAddress = "127.0.0.1:8080"
 
 
 class TelemetrySettings(_Section):
@@ -66,7 +89,7 @@ class TelemetrySettings(_Section):
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "console"] = "auto"
-    otlp_endpoint: str = ""
+    otlp_endpoint: HttpUrl = ""
 
 
 class Settings(_Section):

@@ -30,7 +30,7 @@ class Readiness:
         for name, check in self._checks.items():
             try:
                 check()
-            except Exception as error:  # whatever a driver raises is a reason, never a crash
+            except Exception as error:  # noqa: BLE001 - whatever a driver raises is a reason, never a crash
                 failed[name] = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         return failed
 
