@@ -1,0 +1,229 @@
+"""scan(): joined request bodies -> columns of offsets, lengths and numbers, without an object per item."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from schema.signal import Signal
+from schema.wire import owners
+from schema.wire.columns import Buffer, Table
+from schema.wire.descriptors import Owner, Tab
+from schema.wire.errors import ErrorCode
+from schema.wire.kernel import scan_bodies
+from schema.wire.merge import MAX_BYTES, merged
+from schema.wire.program import program
+
+_MAX_DATA = (1 << 31) - 1
+
+_BYTES_A_ROW = {
+    Tab.RESOURCES: 512,
+    Tab.SCOPES: 256,
+    Tab.ITEMS: 64,
+    Tab.POINTS: 48,
+    Tab.ATTRIBUTES: 20,
+    Tab.EVENTS: 256,
+    Tab.LINKS: 512,
+    Tab.EXEMPLARS: 128,
+    Tab.QUANTILES: 256,
+    Tab.BUCKET_COUNTS: 16,
+    Tab.EXPLICIT_BOUNDS: 16,
+    Tab.POSITIVE_COUNTS: 32,
+    Tab.NEGATIVE_COUNTS: 32,
+}
+"""First guess of a table's rows: the pass is repeated, with the counts of the first, where it was too low."""
+
+_BUCKETS = {
+    "bucket_counts": Tab.BUCKET_COUNTS,
+    "explicit_bounds": Tab.EXPLICIT_BOUNDS,
+    "positive.bucket_counts": Tab.POSITIVE_COUNTS,
+    "negative.bucket_counts": Tab.NEGATIVE_COUNTS,
+}
+
+
+def join(bodies: Sequence[bytes]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """Request bodies one after the other -> (data uint8[n], bounds int64[bodies + 1]), as scan() takes them."""
+    bounds = np.zeros(len(bodies) + 1, np.int64)
+    np.cumsum([len(body) for body in bodies], out=bounds[1:])
+    data = np.empty(int(bounds[-1]), np.uint8)
+    for i, body in enumerate(bodies):
+        data[bounds[i] : bounds[i + 1]] = np.frombuffer(body, np.uint8)
+    return data, bounds
+
+
+class Scan:
+    """The columns of joined request bodies of one signal. Immutable.
+
+    `data`, `bounds`: the scanned bytes; body i is data[bounds[i]:bounds[i+1]]. These are the caller's, but where a
+    body came with sub-messages in pieces (`schema/wire/merge.py`): so use these, never your own.
+    `status`: uint8[calls], an ErrorCode each; rows of a body that is not OK are in no table.
+    """
+
+    def __init__(
+        self, signal: Signal, buffer: Buffer, status: npt.NDArray[np.uint8], places: dict[Tab, tuple[int, int]]
+    ) -> None:
+        self.signal = signal
+        self.status = status
+        self._buffer = buffer
+        columns = program(signal).columns
+        words = program(signal).words
+        self._tables = {
+            tab: Table(buffer, columns[tab], at, int(words[tab]), rows) for tab, (at, rows) in places.items()
+        }
+
+    @property
+    def data(self) -> npt.NDArray[np.uint8]:
+        """uint8[n]: the scanned bytes."""
+        return self._buffer.data
+
+    @property
+    def bounds(self) -> npt.NDArray[np.int64]:
+        """int64[calls + 1]: where each body begins."""
+        return self._buffer.bounds
+
+    def table(self, tab: Tab) -> Table:
+        """A table; empty where the signal has none."""
+        return self._tables[tab]
+
+    @property
+    def resources(self) -> Table:
+        """One row a ResourceSpans, ResourceMetrics or ResourceLogs; parent: the call."""
+        return self._tables[Tab.RESOURCES]
+
+    @property
+    def scopes(self) -> Table:
+        """One row a ScopeSpans, ScopeMetrics or ScopeLogs; parent: resources."""
+        return self._tables[Tab.SCOPES]
+
+    @property
+    def items(self) -> Table:
+        """One row a Span, Metric or LogRecord; parent: scopes."""
+        return self._tables[Tab.ITEMS]
+
+    @property
+    def points(self) -> Table:
+        """One row a data point of any kind (column "data": MetricData); parent: items."""
+        return self._tables[Tab.POINTS]
+
+    @property
+    def attributes(self) -> Table:
+        """One row a KeyValue of any owner (column "owner": Owner); parent: the row in the owner's table."""
+        return self._tables[Tab.ATTRIBUTES]
+
+    @property
+    def events(self) -> Table:
+        """One row a Span.Event; parent: items."""
+        return self._tables[Tab.EVENTS]
+
+    @property
+    def links(self) -> Table:
+        """One row a Span.Link; parent: items."""
+        return self._tables[Tab.LINKS]
+
+    @property
+    def exemplars(self) -> Table:
+        """One row an Exemplar; parent: points."""
+        return self._tables[Tab.EXEMPLARS]
+
+    @property
+    def quantiles(self) -> Table:
+        """One row a SummaryDataPoint.ValueAtQuantile; parent: points."""
+        return self._tables[Tab.QUANTILES]
+
+    def buckets(self, name: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64] | npt.NDArray[np.uint64]]:
+        """A list of numbers by point -> (offsets int64[points + 1], values).
+
+        `name`: "bucket_counts", "positive.bucket_counts", "negative.bucket_counts" (values uint64) or
+        "explicit_bounds" (float64). Raises KeyError for any other. Metrics only.
+        """
+        table = self._tables[_BUCKETS[name]]
+        return owners.offsets_of(table.parent, len(self.points)), table["number"]
+
+    def point_values(self, table: Table | None = None) -> npt.NDArray[np.float64]:
+        """float64[rows]: the number of each data point (or exemplar), integers converted; 0 where there is none."""
+        table = self.points if table is None else table
+        return owners.as_float(table["value.kind"], table["value.number"])
+
+    @cached_property
+    def resource_of_items(self) -> npt.NDArray[np.int32]:
+        """int32[items]: row in resources."""
+        return self.scopes.parent[self.items.parent]
+
+    def attributes_of(self, owner: Owner) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Attributes by owner -> (order, offsets): those of row r are order[offsets[r]:offsets[r+1]].
+
+        `order`: int64[], rows of `attributes` in the order of the wire; `offsets`: int64[rows of the owner + 1].
+        """
+        made = self._by_owner.get(owner)
+        if made is None:
+            made = owners.attributes_of(self, owner)
+            self._by_owner[owner] = made
+        return made
+
+    def find(self, owner: Owner, key: bytes) -> npt.NDArray[np.int64]:
+        """int64[rows of the owner]: row in `attributes` of its first attribute with this key, or -1."""
+        return owners.find(self, owner, key)
+
+    @cached_property
+    def _by_owner(self) -> dict[Owner, tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+        return {}
+
+
+def scan(signal: Signal, data: npt.NDArray[np.uint8], bounds: npt.NDArray[np.int64]) -> Scan:
+    """Scan joined request bodies. Bad bytes never raise: see Scan.status.
+
+    `data`: uint8[n], n < 2 GiB; `bounds`: int64[calls + 1], from 0 to n, not decreasing. Raises ValueError if these
+    do not fit together. Accepts what the official protobuf library accepts, but for bodies above 16 MiB whose
+    sub-messages come in pieces (ErrorCode.TOO_LARGE).
+    """
+    _check(data, bounds)
+    result = _scan(signal, np.require(data, np.uint8, ["C", "W"]), np.ascontiguousarray(bounds, np.int64))
+    if (result.status == ErrorCode.SCATTERED).any():
+        return _scan_merged(signal, result)
+    return result
+
+
+def _check(data: npt.NDArray[np.uint8], bounds: npt.NDArray[np.int64]) -> None:
+    if data.dtype != np.uint8 or data.ndim != 1 or len(data) > _MAX_DATA:
+        raise ValueError("data must be a flat uint8 array below 2 GiB")
+    if len(bounds) < 1 or bounds[0] != 0 or bounds[-1] != len(data) or (np.diff(bounds) < 0).any():
+        raise ValueError("bounds must lead from 0 to the end of the data without a step back")
+
+
+def _scan(signal: Signal, data: npt.NDArray[np.uint8], bounds: npt.NDArray[np.int64]) -> Scan:
+    tables = program(signal)
+    room = np.array([len(data) // _BYTES_A_ROW[tab] + 16 if tables.columns[tab] else 0 for tab in Tab], np.int64)
+    while True:
+        base = np.zeros(len(room) + 1, np.int64)
+        np.cumsum((room + 1) * tables.words, out=base[1:])
+        longs = np.zeros(int(base[-1]), np.int64)
+        ints = longs.view(np.int32)
+        count = np.zeros(len(room), np.int64)
+        status = np.zeros(len(bounds) - 1, np.uint8)
+        scan_bodies(data, bounds, tables.fields, tables.words, base, room, count, ints, longs, status)
+        if (count <= room).all():
+            break
+        room = count
+    places = {tab: (int(base[tab]), int(count[tab])) for tab in Tab}
+    return Scan(signal, Buffer(data, bounds, ints, longs), status, places)
+
+
+def _scan_merged(signal: Signal, first: Scan) -> Scan:
+    """Scan again with each SCATTERED body re-encoded; the codes of the others stay."""
+    bodies = []
+    refused: dict[int, ErrorCode] = {}
+    for call, code in enumerate(first.status):
+        body = first.data[first.bounds[call] : first.bounds[call + 1]].tobytes()
+        if code == ErrorCode.SCATTERED:
+            again = merged(signal, body) if len(body) <= MAX_BYTES else None
+            if again is None:
+                refused[call] = ErrorCode.TOO_LARGE if len(body) > MAX_BYTES else ErrorCode.SCATTERED
+            body = again or b""
+        bodies.append(body)
+    result = _scan(signal, *join(bodies))
+    for call, code in refused.items():
+        result.status[call] = code
+    return result
