@@ -12,6 +12,8 @@ record is for stands in its headers (`schema/record.py`). Errors form one tree::
     `-- LogBusy             another process holds the embedded log in a way that excludes us
 """
 
+# ruff: noqa: N818 - the names say what is the matter with the log
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -156,7 +158,10 @@ class Consumer(Protocol):
         """Store durably; blocks until done. Raises LogFenced or LogUnavailable."""
 
     def close(self) -> None:
-        """Leave the group at once (others take over without waiting for a timeout). May be called twice."""
+        """Leave the group at once (others take over without waiting for a timeout). May be called twice.
+
+        Calls on_revoked for what is still assigned, and commit() works in it.
+        """
 
 
 class LogAdmin(Protocol):
