@@ -19,5 +19,21 @@ from schema.wire.descriptors import MetricData, Owner, Tab, ValueKind
 from schema.wire.errors import ErrorCode
 from schema.wire.scan import Scan, join, scan
 from schema.wire.slices import Slices
+from schema.wire.split import Piece, Split, item_counts, split
 
-__all__ = ["ErrorCode", "MetricData", "Owner", "Scan", "Slices", "Tab", "Table", "ValueKind", "join", "scan"]
+__all__ = [
+    "ErrorCode",
+    "MetricData",
+    "Owner",
+    "Piece",
+    "Scan",
+    "Slices",
+    "Split",
+    "Tab",
+    "Table",
+    "ValueKind",
+    "item_counts",
+    "join",
+    "scan",
+    "split",
+]

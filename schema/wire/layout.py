@@ -1,0 +1,179 @@
+"""Kernels behind split(): one sizes the pieces, one writes them.
+
+An item stands in its piece as resource{ scope{ item } }, where the envelopes are repeated for each piece; all
+three fields have one-byte tags in OTLP (1, 2, 2), which is what `field_size` counts on.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, types
+
+from schema.wire.gather import copy_range
+
+_I32 = types.Array(types.int32, 1, "C")
+_I64 = types.Array(types.int64, 1, "C")
+_U8 = types.Array(types.uint8, 1, "C")
+
+RESOURCE_TAG = 0x0A
+SCOPE_TAG = 0x12
+
+CALL_SHARE = 16
+CALL_ALLOWANCE = 16 << 20
+"""Envelope bytes that one call may cost: its length times the share, and the allowance. A call with a huge resource
+and one small item for every group would otherwise grow without bound."""
+
+
+@njit(nogil=True, cache=True)
+def field_size(body):  # type: ignore[no-untyped-def]
+    """Bytes of a delimited field with a one-byte tag and a body of this length."""
+    size = body + 2
+    while body >= 0x80:
+        body >>= 7
+        size += 1
+    return size
+
+
+@njit(types.void(_I64, _I64, _I64, _I64, _I64, _I64, _I64, _I64), nogil=True, cache=True)
+def find_gaps(start, end, offsets, child_tag, child_end, gap_offsets, gap_start, gap_end):  # type: ignore[no-untyped-def]
+    """The byte ranges of each row's body that are not its children's; at most children + 1 a row."""
+    n = 0
+    for row in range(len(start)):
+        p = start[row]
+        for child in range(offsets[row], offsets[row + 1]):
+            if child_tag[child] > p:
+                gap_start[n], gap_end[n] = p, child_tag[child]
+                n += 1
+            p = child_end[child]
+        if end[row] > p:
+            gap_start[n], gap_end[n] = p, end[row]
+            n += 1
+        gap_offsets[row + 1] = n
+
+
+@njit(
+    types.int64(_I64, _I32, _I64, _I32, _I32, _I32, _I64, _I64, _I64, types.int64, _I32, _I64, _I64, _I64),
+    nogil=True,
+    cache=True,
+)
+def lay_out(
+    order, group, item_size, scope_of, resource_of, call_of, scope_gap, resource_gap, allowance, limit,
+    piece, resource_size, scope_size, piece_size,
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    """Assign the items, in `order` (groups together), to pieces of at most `limit` bytes -> number of pieces.
+
+    Out, by position in `order`: `piece` (-1: fits in none), and where a resource or scope begins the size of its
+    body in `resource_size`, `scope_size` (else -1); `piece_size` by piece. `allowance` (by call) is used up.
+    """
+    pieces = 0
+    opened = -1  # position that opened the piece; the next two: the resource, the scope
+    at_resource = -1
+    at_scope = -1
+    closed = np.int64(0)
+    in_resource = np.int64(0)
+    in_scope = np.int64(0)
+    last = np.int64(-1)
+    for k in range(len(order)):
+        item = order[k]
+        size = item_size[item]
+        scope = scope_of[item]
+        resource = resource_of[scope]
+        inner = field_size(scope_gap[scope] + size)
+        alone = field_size(resource_gap[resource] + inner)
+        piece[k] = -1
+        resource_size[k] = -1
+        scope_size[k] = -1
+        fits = False
+        if opened >= 0 and group[last] == group[item]:
+            if scope_of[last] == scope:
+                total = closed + field_size(in_resource + field_size(in_scope + size))
+            elif resource_of[scope_of[last]] == resource:
+                total = closed + field_size(in_resource + field_size(in_scope) + inner)
+            else:
+                total = closed + field_size(in_resource + field_size(in_scope)) + alone
+            fits = total <= limit
+        same_scope = fits and scope_of[last] == scope
+        if not same_scope:
+            cost = alone - size
+            if alone > limit or allowance[call_of[item]] < cost:
+                continue
+            allowance[call_of[item]] -= cost
+            if opened >= 0:
+                scope_size[at_scope] = in_scope
+                in_resource += field_size(in_scope)
+                if not (fits and resource_of[scope_of[last]] == resource):
+                    resource_size[at_resource] = in_resource
+                    closed += field_size(in_resource)
+            if not fits:
+                if opened >= 0:
+                    piece_size[pieces - 1] = closed
+                pieces += 1
+                opened = k
+                closed = 0
+            if not (fits and resource_of[scope_of[last]] == resource):
+                at_resource = k
+                in_resource = resource_gap[resource]
+            at_scope = k
+            in_scope = scope_gap[scope]
+        in_scope += size
+        piece[k] = pieces - 1
+        last = item
+    if opened >= 0:
+        scope_size[at_scope] = in_scope
+        in_resource += field_size(in_scope)
+        resource_size[at_resource] = in_resource
+        piece_size[pieces - 1] = closed + field_size(in_resource)
+    return pieces
+
+
+@njit(nogil=True, cache=True)
+def write_header(out, p, tag, length):  # type: ignore[no-untyped-def]
+    """Write a one-byte tag and a length -> next."""
+    out[p] = tag
+    p += 1
+    while length >= 0x80:
+        out[p] = (length & 0x7F) | 0x80
+        length >>= 7
+        p += 1
+    out[p] = length
+    return p + 1
+
+
+@njit(nogil=True, cache=True)
+def copy_gaps(data, offsets, start, end, row, out, p):  # type: ignore[no-untyped-def]
+    """Copy the gaps of a row -> next."""
+    for i in range(offsets[row], offsets[row + 1]):
+        copy_range(data, start[i], end[i] - start[i], out, p)
+        p += end[i] - start[i]
+    return p
+
+
+_GAPS = types.UniTuple(_I64, 3)
+
+
+@njit(
+    types.int64(_U8, _I64, _I32, _I64, _I64, _I64, _I64, _I32, _I32, _GAPS, _GAPS, _U8),
+    nogil=True,
+    cache=True,
+)
+def write_pieces(
+    data, order, piece, resource_size, scope_size, item_tag, item_end, scope_of, resource_of, resource_gaps,
+    scope_gaps, out,
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    """Write all pieces, one after the other, as laid out -> bytes written."""
+    p = np.int64(0)
+    for k in range(len(order)):
+        if piece[k] < 0:
+            continue
+        item = order[k]
+        scope = scope_of[item]
+        if resource_size[k] >= 0:
+            p = write_header(out, p, RESOURCE_TAG, resource_size[k])
+            p = copy_gaps(data, resource_gaps[0], resource_gaps[1], resource_gaps[2], resource_of[scope], out, p)
+        if scope_size[k] >= 0:
+            p = write_header(out, p, SCOPE_TAG, scope_size[k])
+            p = copy_gaps(data, scope_gaps[0], scope_gaps[1], scope_gaps[2], scope, out, p)
+        size = item_end[item] - item_tag[item]
+        copy_range(data, item_tag[item], size, out, p)
+        p += size
+    return p

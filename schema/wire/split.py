@@ -1,0 +1,133 @@
+"""split(): a scanned batch cut into requests of one group each, by copying byte ranges under new headers.
+
+A piece is a valid Export*ServiceRequest. An item's bytes, and those fields of its resource and scope messages that
+are not items, are copied as they stand, unknown fields included; only the lengths around them are new.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from schema.signal import Signal
+from schema.wire.columns import Table
+from schema.wire.layout import CALL_ALLOWANCE, CALL_SHARE, find_gaps, lay_out, write_pieces
+from schema.wire.owners import offsets_of
+from schema.wire.scan import Scan
+
+MAX_PIECE_BYTES = 900 * 1024
+"""Largest piece unless the caller says otherwise: the log's limit of a record's value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Bytes of one group.
+
+    `items`: OTLP items in it: spans, log records or data points. `calls`: int32[], the calls that have bytes in it,
+    ascending.
+    """
+
+    group: int
+    value: bytes
+    items: int
+    calls: npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Result of split(). `oversize`: int64[], rows of `scan.items` that fit in no piece and are in none."""
+
+    pieces: list[Piece]
+    oversize: npt.NDArray[np.int64]
+
+
+def item_counts(scan: Scan) -> npt.NDArray[np.int64]:
+    """int64[items]: OTLP items in each row: 1 for a span or log record, a metric's number of data points."""
+    if scan.signal is not Signal.METRICS:
+        return np.ones(len(scan.items), np.int64)
+    return np.diff(offsets_of(scan.points.parent, len(scan.items)))
+
+
+def split(scan: Scan, group: npt.NDArray[np.int32], max_bytes: int = MAX_PIECE_BYTES) -> Split:
+    """Cut a batch by group.
+
+    `group`: int32[items], >= 0, or -1 to leave the item out. Pieces come by group, and a group's items keep their
+    order, through its pieces in turn; none is longer than `max_bytes`. Resources and scopes without items vanish.
+    Raises ValueError if `group` has another length than the items or a number below -1.
+    """
+    if len(group) != len(scan.items):
+        raise ValueError(f"{len(group)} groups for {len(scan.items)} items")
+    if len(group) and int(group.min()) < -1:
+        raise ValueError("a group must be -1 or more")
+    chosen = np.flatnonzero(group >= 0)
+    order = chosen[np.argsort(group[chosen], kind="stable")]
+    return _Splitter(scan, np.ascontiguousarray(group, np.int32), order).run(max_bytes)
+
+
+class _Splitter:
+    """The arrays of one split()."""
+
+    def __init__(self, scan: Scan, group: npt.NDArray[np.int32], order: npt.NDArray[np.int64]) -> None:
+        self._scan = scan
+        self._group = group
+        self._order = order
+        self._piece = np.empty(len(order), np.int32)
+        self._resource_size = np.empty(len(order), np.int64)
+        self._scope_size = np.empty(len(order), np.int64)
+
+    def run(self, max_bytes: int) -> Split:
+        scan, items, scopes = self._scan, self._scan.items, self._scan.scopes
+        resource_gaps, resource_gap = _gaps(scan.resources, scopes)
+        scope_gaps, scope_gap = _gaps(scopes, items)
+        sizes = np.zeros(len(self._order), np.int64)
+        pieces = lay_out(
+            self._order, self._group, items.end - items.tag, items.parent, scopes.parent, items.call, scope_gap,
+            resource_gap, np.diff(scan.bounds) * CALL_SHARE + CALL_ALLOWANCE, max_bytes,
+            self._piece, self._resource_size, self._scope_size, sizes,
+        )  # fmt: skip
+        out = np.empty(int(sizes.sum()), np.uint8)
+        write_pieces(
+            scan.data, self._order, self._piece, self._resource_size, self._scope_size, items.tag, items.end,
+            items.parent, scopes.parent, resource_gaps, scope_gaps, out,
+        )  # fmt: skip
+        fits = self._piece >= 0
+        oversize = np.sort(self._order[~fits])
+        return Split(self._pieces(self._order[fits], self._piece[fits], sizes[:pieces], out), oversize)
+
+    def _pieces(
+        self,
+        order: npt.NDArray[np.int64],
+        piece: npt.NDArray[np.int32],
+        sizes: npt.NDArray[np.int64],
+        out: npt.NDArray[np.uint8],
+    ) -> list[Piece]:
+        """Cut the written bytes into pieces; `order` and `piece` without the items that fit nowhere."""
+        ends = np.cumsum(sizes)
+        first = np.searchsorted(piece, np.arange(len(sizes) + 1))
+        total = np.concatenate(([0], np.cumsum(item_counts(self._scan)[order])))
+        call = self._scan.items.call[order]
+        # A call's items stand together within a piece: keep the first of each run.
+        fresh = np.flatnonzero(np.diff(call, prepend=-1) | np.diff(piece, prepend=-1))
+        runs = np.searchsorted(fresh, first)
+        groups = self._group[order[first[:-1]]]
+        return [
+            Piece(
+                group=int(groups[i]),
+                value=out[ends[i] - sizes[i] : ends[i]].tobytes(),
+                items=int(total[first[i + 1]] - total[first[i]]),
+                calls=call[fresh[runs[i] : runs[i + 1]]],
+            )
+            for i in range(len(sizes))
+        ]
+
+
+def _gaps(outer: Table, inner: Table) -> tuple[tuple[npt.NDArray[np.int64], ...], npt.NDArray[np.int64]]:
+    """What of each outer message is not its inner ones -> ((offsets, start, end) of the ranges, bytes by row)."""
+    offsets = np.zeros(len(outer) + 1, np.int64)
+    start = np.empty(len(outer) + len(inner), np.int64)
+    end = np.empty_like(start)
+    find_gaps(outer.start, outer.end, offsets_of(inner.parent, len(outer)), inner.tag, inner.end, offsets, start, end)
+    total = np.concatenate(([0], np.cumsum((end - start)[: offsets[-1]])))
+    return (offsets, start, end), np.diff(total[offsets])
