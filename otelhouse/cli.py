@@ -10,14 +10,16 @@ from pathlib import Path
 from threading import Event
 from typing import Annotated, NoReturn, Protocol
 
+import structlog
 import typer
 
 from otelhouse import config_sources
 from otelhouse.clock import Clock, SystemClock
-from otelhouse.component import Ready, print_ready, report_startup_error, run_component
-from otelhouse.config import Settings
+from otelhouse.component import Ready, print_ready, report_fault, report_startup_error, run_component
+from otelhouse.config import Settings, TelemetrySettings
 from otelhouse.config_sources import ConfigError, Flag, Key
 from otelhouse.errors import StartupError
+from otelhouse.keys_cli import keys_app
 from otelhouse.telemetry import configure_logs
 
 app = typer.Typer(
@@ -27,7 +29,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 config_app = typer.Typer(help="Look at the configuration.", no_args_is_help=True)
-keys_app = typer.Typer(help="API keys of tenants.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 app.add_typer(keys_app, name="keys")
 
@@ -56,6 +57,10 @@ def main() -> NoReturn:
         app()
     except StartupError as error:
         sys.exit(report_startup_error(error))
+    except Exception as error:  # noqa: BLE001 - the last place where it can be said, by log and exit code
+        if not structlog.is_configured():
+            configure_logs(TelemetrySettings(), "otelhouse")
+        sys.exit(report_fault(error))
     sys.exit(0)
 
 

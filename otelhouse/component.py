@@ -23,6 +23,7 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 DRAIN_SECONDS = 14.0
 """A stop promises to end within 15 seconds, whatever hangs."""
 
+EXIT_CANNOT_START = 1
 EXIT_FAULT = 70
 
 _log = get_logger(__name__)
@@ -39,9 +40,8 @@ def run_component(run: Callable[[threading.Event, Ready], None]) -> int:
         run(stop, print_ready)
     except StartupError as error:
         return report_startup_error(error)
-    except Exception:  # noqa: BLE001 - the last place where it can be said, by log and exit code
-        _log.exception("failed")
-        return EXIT_FAULT
+    except Exception as error:  # noqa: BLE001 - the last place where it can be said, by log and exit code
+        return report_fault(error)
     return 0
 
 
@@ -53,10 +53,20 @@ def print_ready(addresses: Mapping[str, str]) -> None:
 
 def report_startup_error(error: StartupError) -> int:
     """One line for the operator; returns the exit code."""
-    line = " ".join(str(error).split())
-    sys.stderr.write(f"otelhouse: error: {line}\n")
+    _say(str(error))
+    return EXIT_CANNOT_START
+
+
+def report_fault(error: Exception) -> int:
+    """A fault of ours: its trace to the log, one line for the operator; returns the exit code."""
+    _log.error("failed", exc_info=error)
+    _say(f"internal fault: {type(error).__name__}: {error}")
+    return EXIT_FAULT
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"otelhouse: error: {' '.join(text.split())}\n")
     sys.stderr.flush()
-    return 1
 
 
 def _wait_for_signals(stop: threading.Event) -> None:

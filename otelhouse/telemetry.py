@@ -10,6 +10,9 @@ import structlog
 
 from otelhouse.config import TelemetrySettings
 
+# Values of local variables may be anyone's data or keys: they stay out of the logs.
+_TRACES = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+
 # Libraries whose `info` is noise to an operator.
 _QUIET = ("uvicorn.access", "uvicorn.error", "numba", "clickhouse_connect", "psycopg.pool", "opentelemetry", "httpx")
 
@@ -62,10 +65,13 @@ def _name_component(component: str) -> structlog.typing.Processor:
 def _renderer(settings: TelemetrySettings, stream: TextIO) -> list[structlog.typing.Processor]:
     remove = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     if log_format(settings, stream) == "console":
-        return [remove, structlog.dev.ConsoleRenderer(colors=stream.isatty())]
+        return [
+            remove,
+            structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback),
+        ]
     return [
         remove,
-        structlog.processors.dict_tracebacks,
+        structlog.processors.ExceptionRenderer(_TRACES),
         structlog.processors.JSONRenderer(default=str),
     ]
 

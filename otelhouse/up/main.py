@@ -1,0 +1,128 @@
+"""`otelhouse up`: prepare, start the stores, migrate, start the components, say ready, and drain in order."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from otelhouse.clock import Clock
+from otelhouse.component import STOP_SIGNALS, Ready, report_startup_error
+from otelhouse.config import Settings
+from otelhouse.errors import StartupError
+from otelhouse.telemetry import get_logger, log_format
+from otelhouse.up import plan
+from otelhouse.up.data_directory import HeldDirectory, hold
+from otelhouse.up.logs import forward
+from otelhouse.up.postgres import EmbeddedPostgres, embedded_postgres
+from otelhouse.up.supervisor import Supervisor
+
+_URL_FILE = "postgres.url"
+"""In the data directory, so that `OTELHOUSE_POSTGRES_URL_FILE=DIR/postgres.url otelhouse keys` finds the server."""
+
+# In the data's order, so that what was accepted is stored; together below the 15 seconds that a stop may take.
+_DRAIN = (
+    (("ingest",), 4.0),
+    (("processor", "query"), 4.5),
+    (("clickhouse",), 3.0),
+    (("postgres",), 2.0),
+)
+
+_log = get_logger(__name__)
+
+
+def run(
+    settings: Settings, clock: Clock, environment: Mapping[str, str], config: Path | None, demo: bool, ready: Ready
+) -> int:
+    """Run until a signal asks to stop. Returns the exit code; raises StartupError before anything was started."""
+    with hold(settings.data, clock) as held, embedded_postgres(held.path) as postgres:
+        addresses = plan.choose(settings)
+        (held.path / _URL_FILE).write_text(postgres.url + "\n")
+        children = plan.child_environment(settings, environment, config, held.path, addresses, postgres.url)
+        up = _Up(settings, clock, held, postgres, addresses, children, ready)
+        return asyncio.run(up.run())
+
+
+class _Up:
+    """One life of the supervisor."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        held: HeldDirectory,
+        postgres: EmbeddedPostgres,
+        addresses: plan.Addresses,
+        environment: Mapping[str, str],
+        ready: Ready,
+    ) -> None:
+        self._json = log_format(settings.telemetry) == "json"
+        self._clock = clock
+        self._held = held
+        self._postgres = postgres
+        self._addresses = addresses
+        self._environment = environment
+        self._ready = ready
+
+    async def run(self) -> int:
+        """Start, serve, drain."""
+        supervisor = Supervisor(self._clock, self._held.lock, partial(forward, self._json))
+        stop = self._stop_on_signals(supervisor)
+        serving = asyncio.create_task(self._serve(supervisor))
+        either: set[asyncio.Future[Any]] = {serving, asyncio.create_task(stop.wait())}
+        _, left = await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        for task in left:
+            task.cancel()
+        await supervisor.drain(_DRAIN)
+        return await _outcome(serving)
+
+    async def _serve(self, supervisor: Supervisor) -> str:
+        """Returns the reason why it cannot go on, if it ever does; raises StartupError."""
+        begun = self._clock.monotonic()
+        migrated = asyncio.create_task(supervisor.run_once(plan.migrate(self._environment)))
+        supervisor.keep(plan.clickhouse(self._environment, self._held.path, self._addresses))
+        if (make := self._postgres.make(self._environment)) is not None:
+            await supervisor.run_once(make)
+            self._postgres.finish()
+        supervisor.keep(self._postgres.serve(self._environment))
+        either: set[asyncio.Future[Any]] = {migrated, supervisor.failed}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if supervisor.failed.done():
+            return supervisor.failed.result()
+        await migrated
+        await supervisor.ready(*(supervisor.keep(program) for program in plan.components(self._environment)))
+        _log.info(
+            "ready", seconds=round(self._clock.monotonic() - begun, 2), pid=os.getpid(), **self._addresses.public()
+        )
+        self._ready(self._addresses.public())
+        return await supervisor.failed
+
+    def _stop_on_signals(self, supervisor: Supervisor) -> asyncio.Event:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def on_signal(number: signal.Signals) -> None:
+            if stop.is_set():
+                supervisor.abort()
+                os._exit(128 + number)
+            _log.info("stopping", signal=number.name)
+            stop.set()
+
+        for number in STOP_SIGNALS:
+            loop.add_signal_handler(number, on_signal, number)
+        return stop
+
+
+async def _outcome(serving: asyncio.Task[str]) -> int:
+    """Exit code; the reason is the last line on standard error."""
+    try:
+        reason = StartupError(await serving)
+    except asyncio.CancelledError:  # a signal came first
+        return 0
+    except StartupError as error:
+        reason = error
+    return report_startup_error(reason)
