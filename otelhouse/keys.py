@@ -6,6 +6,7 @@ who does not know a key cannot choose its hash. Errors form one tree::
     KeysError
     |-- UnknownKey        no such key, or it was revoked
     |-- KeysUnavailable   PostgreSQL cannot be asked now
+    |-- UnknownTenant     no such tenant, and it was not to be made
     `-- InvalidTenant     not a name that a tenant may have
 """
 
@@ -44,6 +45,10 @@ class KeysUnavailable(KeysError):
     """PostgreSQL cannot be asked now. Retryable."""
 
 
+class UnknownTenant(KeysError):
+    """There is no such tenant."""
+
+
 class InvalidTenant(KeysError):
     """This cannot be a tenant's id."""
 
@@ -68,7 +73,6 @@ class NewKey:
     tenant: str
     prefix: str
     key: str
-    tenant_created: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,21 +100,25 @@ def bearer_key(authorization: str | None) -> str | None:
     return key.strip() if scheme.lower() == "bearer" else ""
 
 
-def create_key(connection: Connection, tenant: str, name: str = "") -> NewKey:
-    """Make a key, and the tenant if it is new. Raises InvalidTenant, psycopg.Error."""
+def create_key(connection: Connection, tenant: str, name: str = "", create_tenant: bool = False) -> NewKey:
+    """Make a key, and the tenant too if `create_tenant` and it is new.
+
+    Raises UnknownTenant, InvalidTenant, psycopg.Error.
+    """
     if not _TENANT.fullmatch(tenant):
         raise InvalidTenant(f"'{tenant}' is not a tenant: lower-case letters, digits, '-' and '_', at most 63")
     key = KEY_SCHEME + secrets.token_urlsafe(32)
     prefix = key[:_PREFIX_LENGTH]
     with connection.transaction():
-        made = connection.execute("INSERT INTO tenants (id) VALUES (%s) ON CONFLICT (id) DO NOTHING", (tenant,))
+        if create_tenant:
+            connection.execute("INSERT INTO tenants (id) VALUES (%s) ON CONFLICT (id) DO NOTHING", (tenant,))
         row = connection.execute(
-            "INSERT INTO api_keys (tenant, hash, prefix, name) VALUES (%s, %s, %s, %s) RETURNING id",
-            (tenant, hash_key(key), prefix, name),
+            "INSERT INTO api_keys (tenant, hash, prefix, name) SELECT id, %s, %s, %s FROM tenants WHERE id = %s RETURNING id",
+            (hash_key(key), prefix, name, tenant),
         ).fetchone()
     if row is None:
-        raise KeysError("PostgreSQL returned no id for the new key")
-    return NewKey(row[0], tenant, prefix, key, tenant_created=made.rowcount == 1)
+        raise UnknownTenant(f"there is no tenant '{tenant}'")
+    return NewKey(row[0], tenant, prefix, key)
 
 
 _COLUMNS = "id, tenant, prefix, name, created_at, revoked_at"
