@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-import clickhouse_connect.driver.exceptions as clickhouse_errors
 import psycopg
 
 from otelhouse import clickhouse, postgres
@@ -65,8 +64,9 @@ def migrate(settings: Settings, clock: Clock, wait_seconds: float = 0.0) -> Repo
         applied_postgres = _migrate_postgres(connection)
         client = _retry(partial(_clickhouse_client, settings), "clickhouse.url", clock, deadline)
         try:
-            applied_clickhouse = _migrate_clickhouse(connection, client, layout)
-        except clickhouse_errors.Error as error:
+            with clickhouse.translated():
+                applied_clickhouse = _migrate_clickhouse(connection, client, layout)
+        except clickhouse.ClickHouseError as error:
             raise StartupError(f"clickhouse.url: {_first_line(error)}") from error
         finally:
             client.close()
@@ -85,11 +85,11 @@ def _retry(attempt: Callable[[], T], setting: str, clock: Clock, deadline: float
     while True:
         try:
             return attempt()
-        except (psycopg.OperationalError, clickhouse_errors.OperationalError) as error:
+        except (psycopg.OperationalError, clickhouse.Retryable) as error:
             if clock.monotonic() >= deadline:
                 raise StartupError(f"{setting}: {_first_line(error)}") from error
             pause.wait(_RETRY_SECONDS)
-        except (psycopg.Error, clickhouse_errors.Error) as error:
+        except (psycopg.Error, clickhouse.Permanent) as error:
             raise StartupError(f"{setting}: {_first_line(error)}") from error
 
 
@@ -119,7 +119,7 @@ def _migrate_postgres(connection: Postgres) -> tuple[str, ...]:
 
 def _clickhouse_client(settings: Settings) -> Any:
     # The database may not exist yet, and a connection to a missing one is refused.
-    return clickhouse.connect(settings.clickhouse.model_copy(update={"database": "default"}))
+    return clickhouse.connect(settings.clickhouse, database="", send_seconds=_STATEMENT_SECONDS)
 
 
 def _migrate_clickhouse(connection: Postgres, client: Any, layout: Layout) -> tuple[str, ...]:

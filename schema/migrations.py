@@ -32,7 +32,7 @@ class Migration:
 def migrations(store: str, directory: Path | None = None) -> tuple[Migration, ...]:
     """All migrations of a store (`clickhouse` or `postgres`), in order. Raises ValueError if two share a number."""
     root = directory or Path(__file__).parent
-    found = {}
+    found: dict[int, Migration] = {}
     for path in sorted((root / store).glob("*.sql")):
         match = _FILE.fullmatch(path.name)
         if match is None:

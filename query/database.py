@@ -1,0 +1,99 @@
+"""Runs planned queries on ClickHouse, off the event loop, each under limits that the client cannot lift."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import structlog
+
+from otelhouse import clickhouse
+from otelhouse.config import ClickHouseSettings
+from query.errors import BadInput, LimitExceeded, QueryError, Unavailable
+from query.metrics import QUERIES, QUERY_SECONDS
+from query.plan.sql import Statement, statement
+from query.plan.tree import Select
+
+Row = Sequence[Any]
+
+CONCURRENT = 8
+
+LIMITS = {
+    "readonly": 2,  # no writes and no DDL, whatever the text; 1 would forbid the settings below
+    "max_execution_time": 30,
+    "max_memory_usage": 1 << 30,
+    "max_rows_to_read": 1_000_000_000,
+    "max_result_rows": 500_000,
+    "max_result_bytes": 512 << 20,
+    "result_overflow_mode": "throw",
+    "max_threads": 4,
+    # A trace's rows and its resources lie on one shard: a sub-query never needs to look at another.
+    "distributed_product_mode": "local",
+}
+
+# ClickHouse's error codes (src/Common/ErrorCodes.cpp).
+_TOO_MUCH = frozenset({158, 159, 160, 241, 307, 396})
+_NOT_MIGRATED = frozenset({60, 81})
+_BAD_PATTERN = frozenset({427})
+
+
+class Database:
+    """ClickHouse, read only. Connects when first asked, so that it may be down at start."""
+
+    def __init__(self, settings: ClickHouseSettings) -> None:
+        self._settings = settings
+        self._threads = ThreadPoolExecutor(CONCURRENT, thread_name_prefix="clickhouse")
+        self._opening = threading.Lock()
+        self._client: Any = None
+
+    async def rows(self, select: Select) -> Sequence[Row]:
+        """All rows of the answer. Raises QueryError: Unavailable, LimitExceeded, or BadInput for a bad pattern."""
+        planned = statement(select)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, planned, select.source.table)
+
+    def check(self) -> None:
+        """For /readyz."""
+        clickhouse.check(self._settings)
+
+    def close(self) -> None:
+        """Wait for what runs, then release."""
+        self._threads.shutdown()
+        if self._client is not None:
+            self._client.close()
+
+    def _run(self, planned: Statement, table: str) -> Sequence[Row]:
+        with QUERY_SECONDS.labels(table).time():
+            try:
+                with clickhouse.translated():
+                    result = self._connected().query(planned.sql, parameters=planned.parameters, settings=LIMITS)
+            except clickhouse.ClickHouseError as error:
+                told = _explained(error)
+                QUERIES.labels(table, told.code if told else "INTERNAL").inc()
+                if told is None:
+                    raise
+                raise told from error
+        QUERIES.labels(table, "OK").inc()
+        rows: Sequence[Row] = result.result_rows
+        return rows
+
+    def _connected(self) -> Any:
+        with self._opening:
+            if self._client is None:
+                self._client = clickhouse.connect(self._settings)
+            return self._client
+
+
+def _explained(error: clickhouse.ClickHouseError) -> QueryError | None:
+    """What the client is told, None if the fault is ours; the server's own words stay in our log."""
+    code = error.code
+    structlog.get_logger(__name__).warning("query failed", code=code, error=str(error))
+    if code in _TOO_MUCH:
+        return LimitExceeded("the query reads more than one query may: narrow its time range or add conditions")
+    if code in _BAD_PATTERN:
+        return BadInput("attributes: a pattern is not a regular expression that RE2 accepts")
+    if code in _NOT_MIGRATED or isinstance(error, clickhouse.Retryable):
+        return Unavailable("the storage cannot be reached now: try again")
+    return None

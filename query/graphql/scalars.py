@@ -1,0 +1,44 @@
+"""Custom scalars of the SDL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NewType
+
+import strawberry
+from strawberry.types.scalar import ScalarDefinition
+
+from query import timestamps
+
+DateTime = NewType("DateTime", int)
+"""Nanoseconds since the epoch inside, RFC 3339 outside."""
+
+JSON = NewType("JSON", object)
+"""Any JSON value, as it is."""
+
+
+def _parse_time(value: object) -> int:
+    if not isinstance(value, str):
+        raise ValueError("a DateTime is a string in RFC 3339, such as 2026-01-31T23:59:59.123456789Z")
+    return timestamps.parse(value)
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+SCALARS: Mapping[object, ScalarDefinition] = {
+    DateTime: strawberry.scalar(
+        name="DateTime",
+        description="RFC 3339, up to nanoseconds.",
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
+        serialize=timestamps.render,
+        parse_value=_parse_time,
+    ),
+    JSON: strawberry.scalar(
+        name="JSON",
+        description="Attributes as a map; OTLP values as JSON.",
+        serialize=_as_it_is,
+        parse_value=_as_it_is,
+    ),
+}

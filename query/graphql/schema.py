@@ -1,0 +1,87 @@
+"""The roots of the schema."""
+
+from __future__ import annotations
+
+import strawberry
+from graphql import GraphQLError
+from strawberry.extensions import AddValidationRules, MaxTokensLimiter
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types import ExecutionContext
+
+from query.graphql.cost import MAX_TOKENS, CostLimit
+from query.graphql.inputs import (
+    LogQuery,
+    TimeRange,
+    TraceQuery,
+    given_text,
+    log_conditions,
+    to_page,
+    to_range,
+    to_trace_id,
+    trace_conditions,
+)
+from query.graphql.logs import LogConnection, log_page
+from query.graphql.scalars import SCALARS
+from query.graphql.services import Service, to_service
+from query.graphql.traces import Info, Trace, TraceConnection, one_trace, trace_page
+from query.read.metric_names import metric_names
+from query.read.services import services
+from query.source import Range
+
+_HOUR = 3_600_000_000_000
+_LONGEST_CURSOR = 200
+
+
+@strawberry.type
+class Query:
+    @strawberry.field(description="Name of the caller's tenant.")
+    def tenant(self, info: Info) -> str:
+        return info.context.tenant
+
+    @strawberry.field(description="Services that took requests in the range (default: the last hour), by name.")
+    async def services(self, info: Info, range: TimeRange | None = strawberry.UNSET) -> list[Service]:
+        context = info.context
+        now = context.clock.now_ns()
+        wanted = to_range(range) if range else Range(now - _HOUR, now)
+        return [to_service(row) for row in await services(context.database, context.tenant, wanted)]
+
+    @strawberry.field(description="One trace by its id; null if nothing of it is stored.")
+    async def trace(self, info: Info, id: strawberry.ID) -> Trace | None:
+        return await one_trace(info.context, to_trace_id("id", id))
+
+    @strawberry.field(description="Traces with a span that fulfils the query, newest first.")
+    async def traces(
+        self, info: Info, query: TraceQuery, first: int | None = 20, after: str | None = strawberry.UNSET
+    ) -> TraceConnection:
+        return await trace_page(info.context, trace_conditions(query), to_page(first, 20), _cursor(after))
+
+    @strawberry.field(description="Log records that fulfil the query, newest first.")
+    async def logs(
+        self, info: Info, query: LogQuery, first: int | None = 100, after: str | None = strawberry.UNSET
+    ) -> LogConnection:
+        context = info.context
+        page = to_page(first, 100)
+        return await log_page(context.database, context.tenant, log_conditions(query), page, _cursor(after))
+
+    @strawberry.field(description="Names of metrics as Prometheus knows them, sorted.")
+    async def metric_names(self, info: Info, prefix: str | None = strawberry.UNSET) -> list[str]:
+        return await metric_names(info.context.database, info.context.tenant, given_text("prefix", prefix) or "")
+
+
+def _cursor(after: str | None) -> str | None:
+    # One that is too long is none of ours: it fails as such when it is read.
+    return after[:_LONGEST_CURSOR] if after else None
+
+
+class Schema(strawberry.Schema):
+    """Strawberry's, without its own logging of errors: ours says what a client saw, with an id."""
+
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        pass
+
+
+schema = Schema(
+    query=Query,
+    config=StrawberryConfig(scalar_map=SCALARS),
+    extensions=[lambda: AddValidationRules([CostLimit]), lambda: MaxTokensLimiter(MAX_TOKENS)],
+)

@@ -1,0 +1,48 @@
+"""The query service: GraphQL, the dashboard, and what operators ask of every component."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute, Mount, Route
+
+from otelhouse import postgres
+from otelhouse.clock import Clock
+from otelhouse.config import Settings
+from otelhouse.health import Readiness, health_routes
+from otelhouse.http_server import bind, listening_address, serve
+from otelhouse.key_ring import KeyRing
+from query.database import Database
+from query.graphql.http import GraphQLEndpoint
+from query.tenancy import Tenancy
+from query.web import Dashboard, graphiql, not_built, web_directory
+
+
+def run(settings: Settings, clock: Clock, stop: threading.Event, ready: Callable[[Mapping[str, str]], None]) -> None:
+    """Serve until `stop` is set, then finish what is under way. Raises StartupError, naming query.http."""
+    listen = listening_address(settings.query.http, "query.http")
+    with contextlib.ExitStack() as stack:
+        bound = stack.enter_context(bind(listen, "query.http"))
+        pool = stack.enter_context(postgres.open_pool(settings.postgres))
+        keys = KeyRing(pool, clock)
+        keys.start()
+        stack.callback(keys.close)
+        database = Database(settings.clickhouse)
+        stack.callback(database.close)
+        app = application(settings, clock, database, Tenancy(keys, listen))
+        serve(app, bound, stop, lambda address: ready({"http": address}))
+
+
+def application(settings: Settings, clock: Clock, database: Database, tenancy: Tenancy) -> Starlette:
+    """Everything that answers on the query service's port."""
+    readiness = Readiness()
+    readiness.add("clickhouse", database.check)
+    readiness.add("postgres", partial(postgres.check, settings.postgres))
+    web = web_directory()
+    dashboard: BaseRoute = Mount("/", Dashboard(web)) if web else Route("/{path:path}", not_built)
+    endpoint = GraphQLEndpoint(database, tenancy, clock, browser=graphiql)
+    return Starlette(routes=[*health_routes(readiness), Route("/graphql", endpoint), dashboard])

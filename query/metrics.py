@@ -1,0 +1,27 @@
+"""What the query service says of itself."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Histogram
+
+QUERIES = Counter(
+    "otelhouse_query_clickhouse_queries",
+    "Queries sent to ClickHouse, by main table and outcome.",
+    ("table", "outcome"),
+)
+QUERY_SECONDS = Histogram(
+    "otelhouse_query_clickhouse_seconds",
+    "Seconds that a query took on ClickHouse, rows fetched.",
+    ("table",),
+    buckets=(0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30),
+)
+REQUESTS = Counter(
+    "otelhouse_query_graphql_requests",
+    "GraphQL requests, by the code of their first error (OK: none).",
+    ("code",),
+)
+REQUEST_SECONDS = Histogram(
+    "otelhouse_query_graphql_seconds",
+    "Seconds from a GraphQL request's body to its answer.",
+    buckets=(0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30),
+)
