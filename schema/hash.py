@@ -25,22 +25,22 @@ _U64 = types.Array(types.uint64, 1, "C")
 
 
 @njit(nogil=True, cache=True)
-def _rotl(x, bits):  # type: ignore[no-untyped-def]
+def _rotl(x, bits):
     return (x << np.uint64(bits)) | (x >> np.uint64(64 - bits))
 
 
 @njit(nogil=True, cache=True)
-def _round(acc, lane):  # type: ignore[no-untyped-def]
+def _round(acc, lane):
     return _rotl(acc + lane * _P2, 31) * _P1
 
 
 @njit(nogil=True, cache=True)
-def _merge(acc, lane):  # type: ignore[no-untyped-def]
+def _merge(acc, lane):
     return (acc ^ _round(np.uint64(0), lane)) * _P1 + _P4
 
 
 @njit(types.uint64(_U8, types.int64, types.int64, types.uint64), nogil=True, cache=True)
-def xxh64_range(data, start, size, seed):  # type: ignore[no-untyped-def]
+def xxh64_range(data, start, size, seed):
     """xxh64 of data[start:start+size]; for use inside kernels. The caller has checked the range."""
     p = start
     end = start + size
@@ -72,7 +72,7 @@ def xxh64_range(data, start, size, seed):  # type: ignore[no-untyped-def]
 
 
 @njit(types.void(_U8, _I64, _I64, types.uint64, _U64), nogil=True, cache=True)
-def _hash_all(data, off, length, seed, out):  # type: ignore[no-untyped-def]
+def _hash_all(data, off, length, seed, out):
     for row in range(len(off)):
         out[row] = xxh64_range(data, off[row], length[row], seed)
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import numpy as np
 from numba import njit, types
 
 from schema.loads import load64
 
 # Columns may be over read-only memory (a log record's bytes), so both kinds are compiled ahead.
 _I64 = types.Array(types.int64, 1, "C")
+_I32 = types.Array(types.int32, 1, "C")
 _U8 = types.Array(types.uint8, 1, "C")
 _READONLY = types.Array(types.uint8, 1, "C", readonly=True)
 
 
 @njit(types.void(types.Array(types.int32, 1, "C"), types.int64, types.int64, _I64, _I64), nogil=True, cache=True)
-def expand_slices(ints, at, stride, off, length):  # type: ignore[no-untyped-def]
+def expand_slices(ints, at, stride, off, length):
     """Read (offset, length) of each row from int32 `at` on; an offset of 0 means absent and becomes -1."""
     for row in range(len(off)):
         place = at + row * stride
@@ -23,7 +23,7 @@ def expand_slices(ints, at, stride, off, length):  # type: ignore[no-untyped-def
 
 
 @njit(nogil=True, cache=True)
-def copy_range(data, start, size, out, at):  # type: ignore[no-untyped-def]
+def copy_range(data, start, size, out, at):
     """out[at:at+size] = data[start:start+size], fast for short ranges."""
     if size >= 64:
         out[at : at + size] = data[start : start + size]
@@ -33,14 +33,14 @@ def copy_range(data, start, size, out, at):  # type: ignore[no-untyped-def]
 
 
 @njit(types.void(_U8, _I64, _I64, _I64, _U8), nogil=True, cache=True)
-def copy_slices(data, off, length, offsets, out):  # type: ignore[no-untyped-def]
+def copy_slices(data, off, length, offsets, out):
     """Copy each range to out[offsets[row]:]."""
     for row in range(len(off)):
         copy_range(data, off[row], length[row], out, offsets[row])
 
 
 @njit(types.void(_U8, _I64, _I64, types.Array(types.uint8, 2, "C")), nogil=True, cache=True)
-def copy_fixed(data, off, length, out):  # type: ignore[no-untyped-def]
+def copy_fixed(data, off, length, out):
     """Copy each range whose length is the row width of `out`; other rows of `out` stay as they are."""
     width = out.shape[1]
     for row in range(len(off)):
@@ -50,7 +50,7 @@ def copy_fixed(data, off, length, out):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def equal_range(data, start, size, value):  # type: ignore[no-untyped-def]
+def equal_range(data, start, size, value):
     """Whether data[start:start+size] equals `value`."""
     if start < 0 or size != len(value):
         return False
@@ -67,7 +67,26 @@ def equal_range(data, start, size, value):  # type: ignore[no-untyped-def]
 
 
 @njit(types.void(_U8, _I64, _I64, _READONLY, types.Array(types.boolean, 1, "C")), nogil=True, cache=True)
-def equal_slices(data, off, length, value, out):  # type: ignore[no-untyped-def]
+def equal_slices(data, off, length, value, out):
     """out[row] = whether the row's range equals `value`."""
     for row in range(len(off)):
         out[row] = equal_range(data, off[row], length[row], value)
+
+
+@njit(types.void(_I32, _I64), nogil=True, cache=True)
+def count_children(parent, offsets):
+    """offsets[row + 1] = children of the rows up to `row`; `offsets` comes as zeros."""
+    for row in parent:
+        offsets[row + 1] += 1
+    for row in range(1, len(offsets)):
+        offsets[row] += offsets[row - 1]
+
+
+@njit(types.void(_U8, _I64, _I64, _I64, _I64, _READONLY, _I64), nogil=True, cache=True)
+def find_key(data, off, length, order, offsets, key, out):
+    """out[row] = the first of order[offsets[row]:offsets[row+1]] whose range equals `key`; else it stays."""
+    for row in range(len(out)):
+        for i in range(offsets[row], offsets[row + 1]):
+            if equal_range(data, off[order[i]], length[order[i]], key):
+                out[row] = order[i]
+                break

@@ -23,14 +23,10 @@ from schema.wire.program import (
     OP,
     OP_BOOL32,
     OP_BOOL64,
-    OP_BYTES,
-    OP_FIXED32,
-    OP_FIXED64,
     OP_INT32,
     OP_INT64,
     OP_LIST_FIXED64,
     OP_LIST_VARINT,
-    OP_MESSAGE,
     OP_ROW,
     OP_STRING,
     OP_ZIGZAG32,
@@ -65,7 +61,7 @@ _BODIES = (
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def append_number(number, table, row, base, room, count, ints, longs):  # type: ignore[no-untyped-def]
+def append_number(number, table, row, base, room, count, ints, longs):
     """Add a row (parent, number) to a list table."""
     n = count[table]
     count[table] = n + 1
@@ -75,7 +71,7 @@ def append_number(number, table, row, base, room, count, ints, longs):  # type: 
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def read_list(data, p, end, op, table, row, base, room, count, ints, longs):  # type: ignore[no-untyped-def]
+def read_list(data, p, end, op, table, row, base, room, count, ints, longs):
     """Add the numbers of a packed list that fills data[p:end] -> next."""
     if op == OP_LIST_FIXED64:
         if (end - p) % 8 != 0:
@@ -93,7 +89,7 @@ def read_list(data, p, end, op, table, row, base, room, count, ints, longs):  # 
 
 
 @njit(_BODY, nogil=True, cache=True, error_model="numpy")
-def scan_body(data, p, stop, call, fields, words, base, room, count, ints, longs, stack):  # type: ignore[no-untyped-def]
+def scan_body(data, p, stop, call, fields, words, base, room, count, ints, longs, stack):
     """Scan data[p:stop] -> 0, or the ErrorCode of what is wrong (SCATTERED: valid, but merge it first)."""
     scattered = 0
     depth = 0
@@ -227,7 +223,7 @@ def scan_body(data, p, stop, call, fields, words, base, room, count, ints, longs
 
 
 @njit(_BODIES, nogil=True, cache=True, error_model="numpy")
-def scan_bodies(data, bounds, fields, words, base, room, count, ints, longs, status):  # type: ignore[no-untyped-def]
+def scan_bodies(data, bounds, fields, words, base, room, count, ints, longs, status):
     """Scan each body data[bounds[i]:bounds[i+1]] into the tables; rows of a rejected body are taken back."""
     stack = np.empty((MAX_DEPTH + 1, 5), np.int64)
     before = np.empty_like(count)

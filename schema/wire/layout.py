@@ -25,7 +25,7 @@ and one small item for every group would otherwise grow without bound."""
 
 
 @njit(nogil=True, cache=True)
-def field_size(body):  # type: ignore[no-untyped-def]
+def field_size(body):
     """Bytes of a delimited field with a one-byte tag and a body of this length."""
     size = body + 2
     while body >= 0x80:
@@ -35,7 +35,7 @@ def field_size(body):  # type: ignore[no-untyped-def]
 
 
 @njit(types.void(_I64, _I64, _I64, _I64, _I64, _I64, _I64, _I64), nogil=True, cache=True)
-def find_gaps(start, end, offsets, child_tag, child_end, gap_offsets, gap_start, gap_end):  # type: ignore[no-untyped-def]
+def find_gaps(start, end, offsets, child_tag, child_end, gap_offsets, gap_start, gap_end):
     """The byte ranges of each row's body that are not its children's; at most children + 1 a row."""
     n = 0
     for row in range(len(start)):
@@ -59,7 +59,7 @@ def find_gaps(start, end, offsets, child_tag, child_end, gap_offsets, gap_start,
 def lay_out(
     order, group, item_size, scope_of, resource_of, call_of, scope_gap, resource_gap, allowance, limit,
     piece, resource_size, scope_size, piece_size,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+):  # fmt: skip
     """Assign the items, in `order` (groups together), to pieces of at most `limit` bytes -> number of pieces.
 
     Out, by position in `order`: `piece` (-1: fits in none), and where a resource or scope begins the size of its
@@ -127,7 +127,7 @@ def lay_out(
 
 
 @njit(nogil=True, cache=True)
-def write_header(out, p, tag, length):  # type: ignore[no-untyped-def]
+def write_header(out, p, tag, length):
     """Write a one-byte tag and a length -> next."""
     out[p] = tag
     p += 1
@@ -140,7 +140,7 @@ def write_header(out, p, tag, length):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def copy_gaps(data, offsets, start, end, row, out, p):  # type: ignore[no-untyped-def]
+def copy_gaps(data, offsets, start, end, row, out, p):
     """Copy the gaps of a row -> next."""
     for i in range(offsets[row], offsets[row + 1]):
         copy_range(data, start[i], end[i] - start[i], out, p)
@@ -159,7 +159,7 @@ _GAPS = types.UniTuple(_I64, 3)
 def write_pieces(
     data, order, piece, resource_size, scope_size, item_tag, item_end, scope_of, resource_of, resource_gaps,
     scope_gaps, out,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+):  # fmt: skip
     """Write all pieces, one after the other, as laid out -> bytes written."""
     p = np.int64(0)
     for k in range(len(order)):

@@ -24,12 +24,11 @@ _REQUEST = {
 def merged(signal: Signal, body: bytes) -> bytes | None:
     """The same request with every sub-message in one piece; None if the library cannot read or write it."""
     # Imported here because it costs 100 ms and 20 MB that hardly any process ever needs.
-    from google.protobuf.message import DecodeError, EncodeError
-
+    errors = import_module("google.protobuf.message")
     module, name = _REQUEST[signal]
     request = getattr(import_module(f"opentelemetry.proto.collector.{module}"), name)()
     try:
         request.ParseFromString(body)
         return bytes(request.SerializeToString())
-    except (DecodeError, EncodeError):
+    except (errors.DecodeError, errors.EncodeError):
         return None

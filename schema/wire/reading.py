@@ -33,7 +33,7 @@ _HIGH = np.uint64(0x8080808080808080)
 
 
 @njit(nogil=True, cache=True)
-def read_varint(data, p, end):  # type: ignore[no-untyped-def]
+def read_varint(data, p, end):
     """A varint of at most 64 bits -> (value, next)."""
     value = np.uint64(0)
     for i in range(10):
@@ -50,7 +50,7 @@ def read_varint(data, p, end):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def read_tag(data, p, end):  # type: ignore[no-untyped-def]
+def read_tag(data, p, end):
     """A tag -> (field number << 3 | wire type, next)."""
     value = np.int64(0)
     for i in range(5):
@@ -67,7 +67,7 @@ def read_tag(data, p, end):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def read_length(data, p, end):  # type: ignore[no-untyped-def]
+def read_length(data, p, end):
     """The length of a delimited field whose bytes must lie before `end` -> (length, next)."""
     value = np.int64(0)
     for i in range(5):
@@ -84,15 +84,14 @@ def read_length(data, p, end):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def valid_utf8(data, p, end):  # type: ignore[no-untyped-def]
+def valid_utf8(data, p, end):
     """Whether data[p:end] is UTF-8 (RFC 3629: no surrogates, nothing over-long, at most U+10FFFF)."""
     size = end - p
     if size >= 8:
         while p + 8 <= end and load64(data, p) & _HIGH == 0:
             p += 8
-    elif p + 8 <= len(data):
-        if (load64(data, p) << np.uint64(64 - 8 * size)) & _HIGH == 0 or size == 0:
-            return True
+    elif size == 0 or (p + 8 <= len(data) and (load64(data, p) << np.uint64(64 - 8 * size)) & _HIGH == 0):
+        return True
     while p < end:
         b = data[p]
         if b < 0x80:
@@ -125,7 +124,7 @@ def valid_utf8(data, p, end):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def skip_plain(data, p, end, tag):  # type: ignore[no-untyped-def]
+def skip_plain(data, p, end, tag):
     """Past an unknown field that is no group -> next."""
     wire = tag & 7
     if wire == 0:
@@ -142,7 +141,7 @@ def skip_plain(data, p, end, tag):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def skip_group(data, p, end, number, depth):  # type: ignore[no-untyped-def]
+def skip_group(data, p, end, number, depth):
     """Past a group, and the groups in it, whose start tag was read -> next."""
     numbers = np.empty(MAX_DEPTH + 1, np.int64)
     opened = 0
@@ -174,7 +173,7 @@ def skip_group(data, p, end, number, depth):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def skip_field(data, p, end, tag, depth):  # type: ignore[no-untyped-def]
+def skip_field(data, p, end, tag, depth):
     """Past an unknown field whose tag was read -> next. Groups count towards the depth."""
     if tag & 7 == 3:
         return skip_group(data, p, end, tag >> 3, depth)

@@ -94,5 +94,5 @@ def arrow_bytes(offsets: npt.NDArray[np.int64], values: npt.NDArray[np.uint8], b
         kind = pa.LargeBinaryArray if binary else pa.LargeStringArray
     else:
         kind = pa.BinaryArray if binary else pa.StringArray
-        offsets = offsets.astype(np.int32)  # type: ignore[assignment]
+        offsets = offsets.astype(np.int32)
     return kind.from_buffers(rows, pa.py_buffer(offsets), pa.py_buffer(values))
