@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,16 +27,22 @@ ConfigOption = Annotated[Path | None, typer.Option("--config", help="TOML file w
 def create(
     tenant: TenantOption = "default",
     name: Annotated[str, typer.Option(help="What the key is for.")] = "",
+    create_tenant: Annotated[bool, typer.Option("--create-tenant", help="Make the tenant if it is new.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: key, id, tenant.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Make a key, and its tenant if that is new. The key is printed this once."""
+    """Make a key. It is printed this once."""
     with _connection(config) as connection:
-        from otelhouse.keys import create_key
+        from otelhouse.keys import create_key, find_tenant
 
+        # A slip of the pen would make a tenant whose data nobody looks for.
+        if not create_tenant and find_tenant(connection, tenant) is None:
+            raise StartupError(f"--tenant: there is no tenant '{tenant}'; --create-tenant makes it")
         made = create_key(connection, tenant, name)
-    if made.tenant_created:
-        typer.echo(f"tenant {made.tenant} is new", err=True)
-    typer.echo(made.key)
+    if as_json:
+        typer.echo(json.dumps({"key": made.key, "id": str(made.id), "tenant": made.tenant}))
+    else:
+        typer.echo(made.key)
 
 
 @keys_app.command("list")
