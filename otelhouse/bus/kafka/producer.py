@@ -10,7 +10,7 @@ from contextlib import suppress
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from otelhouse.bus.contract import MAX_VALUE_BYTES, LogError, LogUnavailable, Outgoing, RecordTooLarge
-from otelhouse.bus.kafka.client import MAX_MESSAGE_BYTES, LibraryLog, configuration, log_error
+from otelhouse.bus.kafka.client import MAX_MESSAGE_BYTES, REQUEST_SECONDS, LibraryLog, configuration, log_error
 from otelhouse.bus.kafka.topics import Topics
 from otelhouse.clock import Clock
 from otelhouse.config import LogSettings
@@ -74,6 +74,7 @@ class KafkaProducer:
         self._configuration["error_cb"] = self._on_error
         self._log = log
         self._fatal = threading.Event()
+        self._counts: dict[str, int] = {}
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._producer = Producer(self._configuration)
@@ -83,7 +84,11 @@ class KafkaProducer:
     def partitions(self, topic: str) -> int:
         if self._closed.is_set():
             raise LogUnavailable("the producer is closed")
-        return self._topics.partitions(topic)
+        count = self._topics.partitions(topic)
+        if count != self._counts.get(topic):
+            self._tell_library(topic)
+            self._counts[topic] = count
+        return count
 
     def publish(self, records: Sequence[Outgoing]) -> Future[Results]:
         call = _Call(len(records))
@@ -121,6 +126,13 @@ class KafkaProducer:
                 call.resolve(index, LogUnavailable("too many records wait for the log"))
             except KafkaException as error:
                 call.resolve(index, log_error(error))
+
+    def _tell_library(self, topic: str) -> None:
+        """Have librdkafka look again, or it would refuse records for partitions that it has not heard of."""
+        try:
+            self._producer.list_topics(topic, timeout=REQUEST_SECONDS)
+        except KafkaException as error:
+            raise LogUnavailable(str(log_error(error))) from None
 
     def _serve(self) -> None:
         while not self._closed.is_set():
