@@ -21,6 +21,9 @@ from query.graphql.http import GraphQLEndpoint
 from query.tenancy import Tenancy
 from query.web import Dashboard, graphiql, not_built, web_directory
 
+# Methods that are not ours are answered by GraphQL's own errors.
+_ANY = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
 
 def run(settings: Settings, clock: Clock, stop: threading.Event, ready: Callable[[Mapping[str, str]], None]) -> None:
     """Serve until `stop` is set, then finish what is under way. Raises StartupError, naming query.http."""
@@ -45,4 +48,4 @@ def application(settings: Settings, clock: Clock, database: Database, tenancy: T
     web = web_directory()
     dashboard: BaseRoute = Mount("/", Dashboard(web)) if web else Route("/{path:path}", not_built)
     endpoint = GraphQLEndpoint(database, tenancy, clock, browser=graphiql)
-    return Starlette(routes=[*health_routes(readiness), Route("/graphql", endpoint), dashboard])
+    return Starlette(routes=[*health_routes(readiness), Route("/graphql", endpoint.answer, methods=_ANY), dashboard])

@@ -58,7 +58,8 @@ class GraphQLEndpoint:
         self._clock = clock
         self._browser = browser
 
-    async def __call__(self, request: Request) -> Response:
+    async def answer(self, request: Request) -> Response:
+        """Any request to /graphql."""
         if request.method in ("GET", "HEAD") and "text/html" in request.headers.get("accept", ""):
             return await self._browser(request)
         began = self._clock.monotonic()

@@ -1,0 +1,205 @@
+"""Rows of our ClickHouse tables, inserted as they are: for tests that need data without the way it comes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from clickhouse_connect.driver.client import Client
+
+from schema.clickhouse_ddl import Layout
+
+SECOND = 1_000_000_000
+_DAY = 86_400 * SECOND
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+
+
+def _map(prefix: str, attributes: dict[str, Any]) -> dict[str, Any]:
+    """A map's two columns: text by key, and the keys whose text is JSON."""
+    return {
+        prefix: {key: _text(value) for key, value in attributes.items()},
+        f"{prefix}_json": [key for key, value in attributes.items() if not isinstance(value, str)],
+    }
+
+
+def _maps(prefix: str, attributes: list[dict[str, Any]]) -> dict[str, Any]:
+    maps = [_map("map", each) for each in attributes]
+    return {prefix: [each["map"] for each in maps], f"{prefix}_json": [each["map_json"] for each in maps]}
+
+
+def _resource_id(service: str, resource: dict[str, Any]) -> int:
+    text = json.dumps([service, resource], sort_keys=True)
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+
+
+@dataclass(frozen=True)
+class Event:
+    """A span's event."""
+
+    name: str
+    time: int = 0
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Link:
+    """A span's link."""
+
+    trace_id: str
+    span_id: str
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SpanData:
+    """A span. Ids in hexadecimal, times in nanoseconds; `log_day` days since the epoch (default: of its time)."""
+
+    trace_id: str
+    span_id: str
+    time: int
+    duration: int = 1_000_000
+    parent_id: str = "00" * 8
+    name: str = "work"
+    service: str = "shop"
+    kind: int = 2
+    status: int = 0
+    status_message: str = ""
+    adjusted_count: float = 1.0
+    attributes: dict[str, Any] = field(default_factory=dict)
+    resource: dict[str, Any] = field(default_factory=dict)
+    scope_name: str = ""
+    scope: dict[str, Any] = field(default_factory=dict)
+    events: tuple[Event, ...] = ()
+    links: tuple[Link, ...] = ()
+    log_day: int | None = None
+
+
+@dataclass(frozen=True)
+class LogData:
+    """A log record. A body that is not a string is stored as JSON."""
+
+    time: int
+    body: Any = ""
+    trace_id: str = "00" * 16
+    span_id: str = "00" * 8
+    severity: int = 9
+    severity_text: str = "INFO"
+    service: str = "shop"
+    observed_time: int = 0
+    attributes: dict[str, Any] = field(default_factory=dict)
+    resource: dict[str, Any] = field(default_factory=dict)
+
+
+def _date(days: int) -> date:
+    return date.fromordinal(date(1970, 1, 1).toordinal() + days)
+
+
+class Rows:
+    """Writes for one tenant into the tables that `migrate` made."""
+
+    def __init__(self, client: Client, tenant: str = "default", database: str = "otelhouse") -> None:
+        self._client = client
+        self._tenant = tenant
+        self._layout = Layout(database)
+        self._block = 0
+
+    def spans(self, *spans: SpanData) -> None:
+        """Spans, their resources, and a row of the trace index for each trace."""
+        self._block += 1
+        self._insert("spans", [self._span(span) for span in spans])
+        self._resources([(span.service, span.resource, self._day(span)) for span in spans])
+        traces: dict[str, list[SpanData]] = {}
+        for span in spans:
+            traces.setdefault(span.trace_id, []).append(span)
+        self._insert("trace_index", [self._index(trace) for trace in traces.values()])
+
+    def logs(self, *logs: LogData) -> None:
+        """Log records and their resources."""
+        self._block += 1
+        self._insert("logs", [self._log(log) for log in logs])
+        self._resources([(log.service, log.resource, log.time // _DAY) for log in logs])
+
+    def metrics(self, *names: str) -> None:
+        """A series of each name."""
+        common = {"tenant": self._tenant, "class": 0, "day": _date(20_000)}
+        self._insert("series", [{**common, "metric": name, "series": index} for index, name in enumerate(names)])
+
+    def _insert(self, table: str, rows: list[dict[str, Any]]) -> None:
+        # A part is of one table partition, as the processor writes it.
+        for day in sorted({row["day"] for row in rows}):
+            part = [list(row.values()) for row in rows if row["day"] == day]
+            self._client.insert(self._layout.write_name(table), part, column_names=list(rows[0]))
+
+    def _span(self, span: SpanData) -> dict[str, Any]:
+        return {
+            **self._common(self._day(span)),
+            "time": span.time,
+            "duration_ns": span.duration,
+            "trace_id": bytes.fromhex(span.trace_id),
+            "span_id": bytes.fromhex(span.span_id),
+            "parent_id": bytes.fromhex(span.parent_id),
+            "service": span.service,
+            "name": span.name,
+            "kind": span.kind,
+            "status": span.status,
+            "status_message": span.status_message,
+            "adjusted_count": span.adjusted_count,
+            "resource": _resource_id(span.service, span.resource),
+            "scope_name": span.scope_name,
+            **_map("scope_attributes", span.scope),
+            **_map("attributes", span.attributes),
+            "events_time": [event.time for event in span.events],
+            "events_name": [event.name for event in span.events],
+            **_maps("events_attributes", [event.attributes for event in span.events]),
+            "links_trace_id": [bytes.fromhex(link.trace_id) for link in span.links],
+            "links_span_id": [bytes.fromhex(link.span_id) for link in span.links],
+            "links_trace_state": ["" for _ in span.links],
+            **_maps("links_attributes", [link.attributes for link in span.links]),
+        }
+
+    def _index(self, spans: list[SpanData]) -> dict[str, Any]:
+        return {
+            **self._common(self._day(spans[0])),
+            "trace_id": bytes.fromhex(spans[0].trace_id),
+            "min_time": min(span.time for span in spans),
+            "max_time": max(span.time for span in spans),
+            "spans": len(spans),
+        }
+
+    def _log(self, log: LogData) -> dict[str, Any]:
+        return {
+            **self._common(log.time // _DAY),
+            "time": log.time,
+            "observed_time": log.observed_time,
+            "trace_id": bytes.fromhex(log.trace_id),
+            "span_id": bytes.fromhex(log.span_id),
+            "severity_number": log.severity,
+            "severity_text": log.severity_text,
+            "service": log.service,
+            "body": _text(log.body),
+            "body_json": not isinstance(log.body, str),
+            "resource": _resource_id(log.service, log.resource),
+            **_map("attributes", log.attributes),
+        }
+
+    def _resources(self, found: list[tuple[str, dict[str, Any], int]]) -> None:
+        rows = {}
+        for service, resource, day in found:
+            identifier = _resource_id(service, resource)
+            attributes = _map("attributes", {"service.name": service, **resource})
+            rows[identifier] = {**self._common(day), "resource": identifier, "service": service, **attributes}
+            del rows[identifier]["block"]
+        self._insert("resources", list(rows.values()))
+
+    def _common(self, day: int) -> dict[str, Any]:
+        return {"tenant": self._tenant, "class": 0, "day": _date(day), "block": self._block}
+
+    @staticmethod
+    def _day(span: SpanData) -> int:
+        return span.time // _DAY if span.log_day is None else span.log_day
