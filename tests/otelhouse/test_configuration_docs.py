@@ -27,7 +27,7 @@ def _defaults() -> dict[str, str]:
 
 def test_every_setting_is_documented_with_its_default_and_no_other_is() -> None:
     text = (_ROOT / "docs/configuration.md").read_text()
-    assert {name: default for name, default in _ROW.findall(text)} == _defaults()
+    assert dict(_ROW.findall(text)) == _defaults()
 
 
 def test_the_example_file_has_every_setting_with_its_default() -> None:
