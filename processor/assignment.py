@@ -1,0 +1,91 @@
+"""A partition while this process owns it: its state, the windows under way, and what may be committed."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterable
+
+from otelhouse.bus.contract import Record, TopicPartition
+from processor.commit import Checkpoint
+from processor.partition import Partition
+from processor.window import Window
+
+
+class Assignment:
+    """Shared by the driver, which feeds it, and one worker, which reads `end` and waits on it.
+
+    `end` is the log's end when the partition was assigned: blocks that end at or before it may have been stored by
+    an earlier owner. `stopped` is the fault that stopped it, if any.
+    """
+
+    def __init__(self, name: TopicPartition, checkpoint: Checkpoint, end: int) -> None:
+        self.name = name
+        self.end = end
+        self.partition = Partition(name, checkpoint)
+        self.committed = checkpoint
+        self.stopped = ""
+        self.open_since: float | None = None
+        self.ticked_at: float | None = None
+        self._pending: deque[Window] = deque()
+        self._stored = checkpoint
+        self._abandoned = threading.Event()
+
+    @property
+    def pending(self) -> int:
+        """Windows completed and not stored yet."""
+        return len(self._pending)
+
+    @property
+    def pending_bytes(self) -> int:
+        """Bytes of record values in them."""
+        return sum(window.value_bytes for window in self._pending)
+
+    @property
+    def open_bytes(self) -> int:
+        """Bytes of record values in the open window."""
+        window = self.partition.open_window
+        return window.value_bytes if window else 0
+
+    @property
+    def oldest_append_ms(self) -> int | None:
+        """When the oldest record that is held was appended; None if none is."""
+        if self._pending:
+            return self._pending[0].entries[0].record.append_ms
+        window = self.partition.open_window
+        return window.entries[0].record.append_ms if window else None
+
+    def feed(self, records: Iterable[Record], now: float) -> list[Window]:
+        """Take records; returns windows to store, which are pending from now on."""
+        before = self.partition.open_window
+        windows = self.partition.feed(records)
+        self._pending.extend(windows)
+        window = self.partition.open_window
+        if window is not before:
+            self.open_since, self.ticked_at = (now if window else None), None
+        return windows
+
+    def stored(self, window: Window) -> None:
+        """Note that the oldest pending window is stored."""
+        oldest = self._pending.popleft()
+        if oldest is not window:
+            raise ValueError(f"windows of {self.name} were stored out of order")
+        self._stored = self.partition.checkpoint_after(window)
+
+    def committable(self) -> Checkpoint | None:
+        """What to commit now; None if there is nothing new. Never past a window that is not stored."""
+        checkpoint = self._stored if self._pending or self.stopped else self.partition.checkpoint()
+        return checkpoint if checkpoint.emitted > self.committed.emitted else None
+
+    def abandon(self) -> None:
+        """Let whoever stores for it give up."""
+        self._abandoned.set()
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether it was given up."""
+        return self._abandoned.is_set()
+
+    def pause(self, seconds: float) -> bool:
+        """See `sink.Waiter`."""
+        return self._abandoned.wait(seconds) if seconds else self._abandoned.is_set()

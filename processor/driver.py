@@ -1,0 +1,198 @@
+"""The loop of the one thread that owns the consumer: poll, feed, hand out, commit, tick.
+
+What it must never do is wait for ClickHouse: a member that stops polling loses its partitions.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from otelhouse.bus.contract import Consumer, LogError, LogFenced, Record, TopicPartition
+from otelhouse.clock import Clock
+from otelhouse.telemetry import get_logger
+from processor import metrics
+from processor.assignment import Assignment
+from processor.backpressure import Load, to_pause
+from processor.commit import CommitError, first_checkpoint, read_position
+from processor.ticks import Ticker
+from processor.window import Limits
+from processor.worker import Outcome, Worker
+from schema.signal import Signal
+
+_log = get_logger(__name__)
+
+_POLL_BYTES = 4 << 20
+_BUDGET_BYTES = 128 << 20
+_IDLE_POLL, _BUSY_POLL = 0.25, 0.02
+_COMMIT_EVERY, _MEASURE_EVERY = 0.5, 2.0
+SETTLE_SECONDS = 5.0
+"""How long windows under way may take to be stored when a partition is given away, or we stop."""
+
+
+class Driver:
+    """Owns the consumer. One thread uses it; workers report to `outcomes`, which any thread may put to."""
+
+    def __init__(
+        self, consumer: Consumer, workers: Sequence[Worker], ticker: Ticker, clock: Clock, seconds: float, rows: int
+    ) -> None:
+        self._consumer = consumer
+        self._workers = workers
+        self._ticker = ticker
+        self._clock = clock
+        self._limits = {signal.topic: Limits.of(signal, seconds, rows) for signal in Signal}
+        self._owned: dict[TopicPartition, Assignment] = {}
+        self._unopened: set[TopicPartition] = set()
+        self._paused: set[TopicPartition] = set()
+        self._commit_at = self._measure_at = clock.monotonic()
+        self.outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+
+    @property
+    def stopped(self) -> dict[str, str]:
+        """Fault by partition, for those that were stopped."""
+        return {
+            f"{name.topic}/{name.partition}": each.stopped for name, each in self._owned.copy().items() if each.stopped
+        }
+
+    def subscribe(self) -> None:
+        """Join the group."""
+        self._consumer.subscribe([signal.topic for signal in Signal], self._assigned, self._revoked)
+
+    def step(self) -> None:
+        """One round. Raises LogUnavailable."""
+        busy = any(assignment.pending for assignment in self._owned.values())
+        records = self._consumer.poll(_BUSY_POLL if busy else _IDLE_POLL, _POLL_BYTES)
+        for name, some in groupby(records, lambda record: TopicPartition(record.topic, record.partition)):
+            self._feed(name, some)
+        for name in sorted(self._unopened):
+            self._open(name)
+        self._collect()
+        self._press_back()
+        self._ticker.tick(self._owned.values(), self._consumer)
+        now = self._clock.monotonic()
+        if now >= self._commit_at:
+            self._commit_at = now + _COMMIT_EVERY
+            self._commit(self._owned.values())
+        if now >= self._measure_at:
+            self._measure_at = now + _MEASURE_EVERY
+            self._measure()
+
+    def close(self) -> None:
+        """Store what is complete, commit, leave the group."""
+        self._revoked(list(self._owned))
+        self._consumer.close()
+
+    def _assigned(self, names: Iterable[TopicPartition]) -> None:
+        # Opened by step(), where the log's being away can be waited out.
+        self._unopened.update(names)
+
+    def _revoked(self, names: Iterable[TopicPartition]) -> None:
+        gone = list(names)
+        self._unopened.difference_update(gone)
+        self._paused.difference_update(gone)
+        leaving = [self._owned[name] for name in gone if name in self._owned]
+        self._settle(leaving)
+        self._commit(leaving)
+        for assignment in leaving:
+            assignment.abandon()
+            self._owned.pop(assignment.name, None)
+            with contextlib.suppress(KeyError):
+                metrics.LAG.remove(assignment.name.topic, str(assignment.name.partition))
+
+    def _settle(self, leaving: list[Assignment]) -> None:
+        """Give windows under way a moment to be stored; then have them given up."""
+        deadline = self._clock.monotonic() + SETTLE_SECONDS
+        while any(each.pending and not each.stopped for each in leaving):
+            left = deadline - self._clock.monotonic()
+            if left <= 0:
+                return
+            with contextlib.suppress(queue.Empty):
+                self._take(self.outcomes.get(timeout=left))
+
+    def _open(self, name: TopicPartition) -> None:
+        """Begin with a partition where its group left off. What was polled of it before is read again."""
+        position, end = self._consumer.committed(name), self._consumer.end(name)
+        limits = self._limits[name.topic]
+        fault = ""
+        try:
+            held = read_position(position) if position else first_checkpoint(self._consumer.position(name), limits)
+        except CommitError as error:
+            held, fault = first_checkpoint(end, limits), str(error)
+        if held.emitted > end:
+            fault = f"the log ends at {end}, before {held.emitted}, up to which everything was stored"
+        checkpoint = held.under(limits, end)
+        assignment = Assignment(name, checkpoint, end)
+        if fault:
+            self._stop(assignment, fault)
+        else:
+            if position is None or checkpoint != held:
+                self._consumer.commit({name: checkpoint.position()})
+            self._consumer.seek(name, checkpoint.resume)
+        self._owned[name] = assignment
+        self._unopened.discard(name)
+        _log.info("partition opened", topic=name.topic, partition=name.partition, resume=checkpoint.resume, end=end)
+
+    def _feed(self, name: TopicPartition, records: Iterable[Record]) -> None:
+        assignment = self._owned.get(name)
+        if assignment is None or assignment.stopped:
+            return
+        for window in assignment.feed(records, self._clock.monotonic()):
+            self._workers[hash(name) % len(self._workers)].submit(assignment, window)
+
+    def _collect(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._take(self.outcomes.get_nowait())
+
+    def _take(self, outcome: Outcome) -> None:
+        if outcome.stored:
+            outcome.assignment.stored(outcome.window)
+        elif outcome.fault:
+            self._stop(outcome.assignment, outcome.fault)
+
+    def _stop(self, assignment: Assignment, fault: str) -> None:
+        assignment.stopped = fault
+        _log.error("partition stopped", topic=assignment.name.topic, partition=assignment.name.partition, reason=fault)
+
+    def _press_back(self) -> None:
+        loads = {
+            name: Load(each.pending, each.pending_bytes, each.open_bytes)
+            for name, each in self._owned.items()
+            if not each.stopped
+        }
+        wanted = to_pause(loads, _BUDGET_BYTES) | {name for name, each in self._owned.items() if each.stopped}
+        for name in wanted - self._paused:
+            self._consumer.pause(name)
+        for name in self._paused - wanted:
+            self._consumer.resume(name)
+        self._paused = wanted
+
+    def _commit(self, assignments: Iterable[Assignment]) -> None:
+        """Commit what is stored. Failing is no loss: it is tried again, or a new owner finds the blocks."""
+        due = {each: held for each in assignments if (held := each.committable()) is not None}
+        if not due:
+            return
+        try:
+            self._consumer.commit({each.name: held.position() for each, held in due.items()})
+        except LogFenced as error:
+            metrics.FENCED.inc()
+            _log.warning("commit refused", reason=str(error))
+        except LogError as error:
+            _log.warning("cannot commit; trying again", reason=str(error))
+        else:
+            for each, held in due.items():
+                each.committed = held
+
+    def _measure(self) -> None:
+        held = self._owned.values()
+        metrics.HELD_BYTES.set(sum(each.pending_bytes + each.open_bytes for each in held))
+        metrics.OWNED.set(len(held))
+        metrics.PAUSED.set(len(self._paused))
+        metrics.STOPPED.set(sum(1 for each in held if each.stopped))
+        oldest = [append_ms for each in held if (append_ms := each.oldest_append_ms) is not None]
+        metrics.WINDOW_AGE.set(max(0.0, self._clock.now_ns() / 1e9 - min(oldest) / 1e3) if oldest else 0.0)
+        for name, each in self._owned.items():
+            lag = self._consumer.end(name) - each.committed.resume
+            metrics.LAG.labels(name.topic, str(name.partition)).set(max(0, lag))

@@ -1,0 +1,65 @@
+"""What makes two data points belong to the same series, as one 64-bit hash a point, computed on columns.
+
+Equal identities have equal series; the reverse need not hold (two orders of the same resource attributes are two
+identities of the same series). So a series' labels are worked out once for each identity, not for each point.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from processor.arrays import F64, I64, U64
+from processor.batch import Batch
+from processor.ids import mixed, segment_sums
+from processor.metrics_rows.shape import Shape
+from processor.resources import Resources
+from schema.wire import Owner
+
+
+def point_identities(batch: Batch, resources: Resources, shape: Shape) -> U64:
+    """Identity of each data point: day, class, tenant, resource, scope, metric, attributes, and the parts it has."""
+    points = batch.scan.points
+    return mixed(
+        _metrics(batch, resources)[points.parent],
+        segment_sums(*_attributes(batch)),
+        _numbers(shape.bounds_at, shape.bounds),
+        _numbers(shape.quantiles_at, shape.quantiles),
+        shape.parts.astype(np.uint64),
+    )
+
+
+def target_identities(batch: Batch, resources: Resources) -> U64:
+    """Identity of the `target_info` series of each resource."""
+    return mixed(_places(batch, resources), np.full(len(resources.ids), 1, np.uint64))
+
+
+def _places(batch: Batch, resources: Resources) -> U64:
+    calls = batch.scan.resources.call
+    return mixed(resources.ids, batch.retention_class[calls].astype(np.uint64) + np.uint64(batch.window.day << 8))
+
+
+def _metrics(batch: Batch, resources: Resources) -> U64:
+    scopes, metrics = batch.scan.scopes, batch.scan.items
+    scope = mixed(_places(batch, resources)[scopes.parent], scopes["scope"].hash(), scopes["schema_url"].hash())
+    traits = (
+        metrics["data"].astype(np.uint64)
+        + (metrics["aggregation_temporality"].view(np.uint32).astype(np.uint64) << np.uint64(8))
+        + (metrics["is_monotonic"].astype(np.uint64) << np.uint64(40))
+    )
+    texts = (metrics[name].hash() for name in ("name", "unit", "description"))
+    return mixed(scope[metrics.parent], traits, *texts)
+
+
+def _attributes(batch: Batch) -> tuple[U64, I64]:
+    """Hashes of the points' attributes and their offsets by point."""
+    order, offsets = batch.scan.attributes_of(Owner.POINT)
+    table = batch.scan.attributes
+    kinds, numbers = table["value.kind"][order].astype(np.uint64), table["value.number"][order].view(np.uint64)
+    hashes = mixed(table["key"].take(order).hash(), table["value"].take(order).hash(), kinds, numbers)
+    return hashes, offsets
+
+
+def _numbers(offsets: I64, values: F64) -> U64:
+    """A hash of the sequence values[offsets[i]:offsets[i + 1]] for each i."""
+    positions = np.arange(len(values)) - np.repeat(offsets[:-1], np.diff(offsets))
+    return segment_sums(mixed(values.view(np.uint64), positions.astype(np.uint64)), offsets)

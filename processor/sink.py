@@ -1,0 +1,142 @@
+"""Blocks into ClickHouse: each once, whole, whatever fails meanwhile.
+
+A block that may have been stored before is counted first: none of its rows, insert it; all, skip it; anything else
+is a fault that stops the partition. The deduplication token fences a second live owner of the partition. It alone is
+not enough: a server that dies between noting the token and keeping the part would refuse the block ever after, so a
+block that was counted is counted again, and given a fresh token if the server only believes to have it.
+
+    StorageFault          storing this can never succeed: stop the partition and report
+    Abandoned             nobody waits for it any longer
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import pyarrow as pa
+from clickhouse_connect.driver.client import Client
+
+from otelhouse.clickhouse import ClickHouseError, Retryable, insert_arrow, translated
+from otelhouse.clock import Clock
+from otelhouse.telemetry import get_logger
+from processor import metrics
+from processor.build import Block, Rows
+from schema.clickhouse_ddl import Layout
+
+_log = get_logger(__name__)
+
+# What the migrator has not made yet: it will.
+_NOT_YET = frozenset({60, 81})  # UNKNOWN_TABLE, UNKNOWN_DATABASE
+# Rows that are idempotent may come from windows of several days and classes.
+_SHARED = {"insert_deduplicate": 0, "max_partitions_per_insert_block": 100}
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+
+
+class StorageFault(Exception):
+    """The block contradicts what is stored, or ClickHouse will never take it. The message is one line."""
+
+
+class Abandoned(Exception):
+    """Given up because nobody waits for it."""
+
+
+class Waiter(Protocol):
+    """Whoever waits for a block to be stored."""
+
+    def pause(self, seconds: float) -> bool:
+        """Wait so long; true, and at once, when nobody waits for the block any longer."""
+
+
+class Sink:
+    """Stores rows; one thread uses it. `connect` may raise what a ClickHouse that is down raises."""
+
+    def __init__(self, connect: Callable[[], Client], layout: Layout, clock: Clock) -> None:
+        self._connect = connect
+        self._layout = layout
+        self._clock = clock
+        self._client: Client | None = None
+
+    def store_shared(self, rows: Rows, waiter: Waiter) -> None:
+        """Insert rows that are idempotent by id. Raises StorageFault or Abandoned."""
+        table, batch = rows
+        self._until_stored(lambda _: self._insert(table, batch, "", _SHARED), waiter)
+
+    def store(self, block: Block, may_exist: bool, waiter: Waiter) -> None:
+        """Store a block exactly once; `may_exist`: an earlier owner may have. Raises StorageFault or Abandoned."""
+        self._until_stored(lambda failed: self._store_once(block, may_exist or failed), waiter)
+
+    def close(self) -> None:
+        """Let the connection go."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def _until_stored(self, attempt: Callable[[bool], None], waiter: Waiter) -> None:
+        """Call attempt(whether one failed before) until it succeeds; only what may pass is tried again."""
+        failures = 0
+        while not waiter.pause(min(_LONGEST_PAUSE, _SHORTEST_PAUSE * 2 ** min(failures - 1, 10)) if failures else 0.0):
+            try:
+                return attempt(failures > 0)
+            except ClickHouseError as error:
+                if not _passes(error):
+                    raise StorageFault(_line(error)) from error
+                failures += 1
+                metrics.RETRIES.inc()
+                if failures in (1, 5) or failures % 60 == 0:
+                    _log.warning("cannot store; trying again", reason=_line(error), failures=failures)
+                self.close()
+        raise Abandoned
+
+    def _store_once(self, block: Block, may_exist: bool) -> None:
+        token = f"{block.table}:{block.retention_class}:{block.day}:{block.number}"
+        if may_exist and self._is_stored(block):
+            metrics.SKIPPED.labels(block.table).inc()
+            return
+        self._insert_block(block, token)
+        if may_exist:
+            metrics.REINSERTED.labels(block.table).inc()
+            if not self._is_stored(block):
+                self._insert_block(block, f"{token}:again")
+                if not self._is_stored(block):
+                    raise StorageFault(
+                        f"block {block.number} of {block.table}: ClickHouse took it and does not have it"
+                    )
+
+    def _insert_block(self, block: Block, token: str) -> None:
+        self._insert(block.table, block.rows, token, {})
+
+    def _is_stored(self, block: Block) -> bool:
+        """Whether all rows of the block are stored; a part of them is a fault."""
+        table = self._layout.write_name(block.table)
+        client = self._connected()
+        with translated():
+            found = client.query(
+                f"SELECT count() FROM {table}"
+                " WHERE class = {class:UInt8} AND day = toDate({day:Int32}) AND block = {block:UInt64}",
+                parameters={"class": block.retention_class, "day": block.day, "block": block.number},
+            )
+        held, whole = int(found.result_rows[0][0]), block.rows.num_rows
+        if held not in (0, whole):
+            raise StorageFault(f"block {block.number} of {block.table} has {held} rows stored and {whole} in the log")
+        return held == whole
+
+    def _insert(self, table: str, batch: pa.RecordBatch, token: str, settings: dict[str, Any]) -> None:
+        started = self._clock.monotonic()
+        rows = pa.Table.from_batches([batch])
+        insert_arrow(self._connected(), self._layout.write_name(table), rows, token, settings)
+        metrics.INSERT_SECONDS.labels(table).observe(self._clock.monotonic() - started)
+        metrics.ROWS.labels(table).inc(batch.num_rows)
+
+    def _connected(self) -> Client:
+        if self._client is None:
+            self._client = self._connect()
+        return self._client
+
+
+def _passes(error: ClickHouseError) -> bool:
+    return isinstance(error, Retryable) or error.code in _NOT_YET
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:500] or type(error).__name__

@@ -1,0 +1,93 @@
+"""Builds and stores windows, one after another, on a thread of its own."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from otelhouse.clock import Clock
+from otelhouse.telemetry import get_logger
+from processor import metrics
+from processor.assignment import Assignment
+from processor.build import Builder, Rows
+from processor.dead_letter import DeadLetters
+from processor.sink import Abandoned, Sink, StorageFault
+from processor.window import Window
+
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A window that a worker is done with. `fault` says why it stopped the partition."""
+
+    assignment: Assignment
+    window: Window
+    stored: bool
+    fault: str = ""
+
+
+class Worker(threading.Thread):
+    """Takes the windows of the partitions given to it in order; reports each to `report`, from its own thread."""
+
+    def __init__(
+        self, name: str, sink: Sink, letters: DeadLetters, clock: Clock, report: Callable[[Outcome], None]
+    ) -> None:
+        super().__init__(name=name, daemon=True)
+        self._sink = sink
+        self._letters = letters
+        self._clock = clock
+        self._report = report
+        self._builder = Builder()
+        self._inbox: queue.SimpleQueue[tuple[Assignment, Window] | None] = queue.SimpleQueue()
+        # Rows that the builder will not hand out again; they stay here until they are stored.
+        self._unwritten: list[Rows] = []
+
+    def submit(self, assignment: Assignment, window: Window) -> None:
+        """Have a window stored, after those submitted before."""
+        self._inbox.put((assignment, window))
+
+    def finish(self) -> None:
+        """End the thread after what was submitted."""
+        self._inbox.put(None)
+
+    def run(self) -> None:
+        while (task := self._inbox.get()) is not None:
+            self._report(self._outcome(*task))
+        self._sink.close()
+
+    def _outcome(self, assignment: Assignment, window: Window) -> Outcome:
+        if assignment.stopped or assignment.abandoned:
+            return Outcome(assignment, window, stored=False)
+        try:
+            self._store(assignment, window)
+        except Abandoned:
+            return Outcome(assignment, window, stored=False)
+        except StorageFault as fault:
+            return self._stop(assignment, window, str(fault))
+        except Exception as error:  # noqa: BLE001 - a fault of ours stops its partition alone, and is never passed over
+            _log.exception("cannot process a window", topic=window.name.topic, partition=window.name.partition)
+            return self._stop(assignment, window, f"{type(error).__name__}: {error}")
+        return Outcome(assignment, window, stored=True)
+
+    def _stop(self, assignment: Assignment, window: Window, fault: str) -> Outcome:
+        # Set here, too, so that windows that wait behind this one are not stored.
+        assignment.stopped = f"offsets [{window.start}, {window.end}): {fault}"
+        return Outcome(assignment, window, stored=False, fault=assignment.stopped)
+
+    def _store(self, assignment: Assignment, window: Window) -> None:
+        topic, started = window.name.topic, self._clock.monotonic()
+        built = self._builder.build(window)
+        metrics.BUILD_SECONDS.labels(topic).observe(self._clock.monotonic() - started)
+        self._unwritten += built.shared
+        self._letters.bury(built.faults, assignment)
+        while self._unwritten:
+            self._sink.store_shared(self._unwritten[0], assignment)
+            self._unwritten.pop(0)
+        for block in built.blocks:
+            self._sink.store(block, window.end <= assignment.end, assignment)
+        metrics.WINDOWS.labels(topic).inc()
+        first = window.entries[0].record.append_ms
+        metrics.STORED_SECONDS.labels(topic).observe(max(0.0, self._clock.now_ns() / 1e9 - first / 1e3))

@@ -1,0 +1,45 @@
+"""Our tables in a database of their own, on the embedded ClickHouse."""
+
+from __future__ import annotations
+
+import pytest
+from clickhouse_connect.driver.client import Client
+from pydantic import SecretStr
+
+from otelhouse.clickhouse import connect
+from otelhouse.config import ClickHouseSettings
+from schema.clickhouse_ddl import Layout, render
+from schema.migrations import migrations
+
+BLOCK_TABLES = ("spans", "trace_index", "logs", "samples", "exemplars")
+SHARED_TABLES = ("resources", "series")
+
+
+def settings_of(url: str, database: str) -> ClickHouseSettings:
+    return ClickHouseSettings(url=url, database=database, user="default", password=SecretStr(""))
+
+
+def fresh_database(url: str, database: str) -> ClickHouseSettings:
+    """Make the database with all our tables."""
+    settings = settings_of(url, database)
+    with connect(settings, database="") as client:
+        client.command(Layout(database).create_database())
+    with connect(settings) as client:
+        for migration in migrations("clickhouse"):
+            for statement in render(migration.text, Layout(database)):
+                client.command(statement)
+    return settings
+
+
+def contents(client: Client, table: str) -> list[str]:
+    """All rows of a table, sorted, each as ClickHouse's JSON; of idempotent tables each row once."""
+    distinct = "DISTINCT" if table in SHARED_TABLES else ""
+    text = client.raw_query(
+        f"SELECT {distinct} * FROM {table}",
+        fmt="JSONEachRow",
+        settings={"output_format_json_quote_denormals": 1},
+    )
+    return sorted(text.decode("utf-8", "backslashreplace").splitlines())
+
+
+__all__ = ["BLOCK_TABLES", "SHARED_TABLES", "contents", "fresh_database", "pytest", "settings_of"]
