@@ -357,7 +357,7 @@ _METRICS: dict[str, Message] = {
         _START,
         _TIME,
         _COUNT,
-        _present(5, "sum"),
+        Field(5, Type.DOUBLE, "sum"),
         _rows(6, "ValueAtQuantile", Tab.QUANTILES),
         _attributes(7, Owner.POINT),
         Field(8, Type.UINT32, "flags"),

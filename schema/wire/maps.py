@@ -14,8 +14,9 @@ from schema.wire.text import text_of_values
 def to_map(scan: Scan, owner: Owner, rows: npt.NDArray[np.int64] | None = None) -> tuple[pa.MapArray, pa.ListArray]:
     """Attributes of rows -> (map<string, string> [n], list<string> [n]: the keys whose text is JSON).
 
-    `owner` says of which table the rows are; `rows`: int64[n], any order, repeated or not; None: all rows. Keys stand in the order of the wire, even twice.
-    For the text of a value see `schema/wire/text.py`. Raises OverflowError when keys or texts pass 2 GiB.
+    `owner` says of which table `rows` are: int64[n], any order, repeated or not; None: all. Keys stand in the order
+    of the wire, even twice. For the text of a value see `schema/wire/text.py`. Raises OverflowError when keys or
+    texts pass 2 GiB.
     """
     order, offsets = scan.attributes_of(owner)
     if rows is not None:
