@@ -119,7 +119,7 @@ class Sink:
         held, whole = int(found.result_rows[0][0]), block.rows.num_rows
         if held not in (0, whole):
             raise StorageFault(f"block {block.number} of {block.table} has {held} rows stored and {whole} in the log")
-        return held == whole
+        return bool(held)
 
     def _insert(self, table: str, batch: pa.RecordBatch, token: str, settings: dict[str, Any]) -> None:
         started = self._clock.monotonic()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import struct
 from collections.abc import Sequence
+from typing import Any
 
 from google.protobuf.message import Message
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -62,7 +63,7 @@ def logs(rng: random.Random, items: int) -> ExportLogsServiceRequest:
         scope.log_records.add(
             time_unix_nano=rng.choice((0, T0 + rng.randrange(10**12))),
             observed_time_unix_nano=T0 + rng.randrange(10**12),
-            severity_number=rng.randint(0, 24),  # type: ignore[arg-type]  # the stubs want the enum's own type
+            severity_number=rng.randint(0, 24),
             severity_text=rng.choice(("", "INFO", "ERROR")),
             body=value(rng) if rng.random() < 0.8 else None,
             attributes=attributes(rng),
@@ -126,10 +127,10 @@ def value(rng: random.Random) -> AnyValue:
     return made
 
 
-def _fill_scope(rng: random.Random, scope: Message) -> None:
-    scope.name, scope.version = rng.choice((("", ""), ("lib.http", "1.2"), ("lib.db", "")))  # type: ignore[attr-defined]  # an InstrumentationScope
+def _fill_scope(rng: random.Random, scope: Any) -> None:
+    scope.name, scope.version = rng.choice((("", ""), ("lib.http", "1.2"), ("lib.db", "")))
     if rng.random() < 0.3:
-        scope.attributes.append(KeyValue(key="team", value=AnyValue(string_value="core")))  # type: ignore[attr-defined]  # the same
+        scope.attributes.append(KeyValue(key="team", value=AnyValue(string_value="core")))
 
 
 def _id(rng: random.Random, width: int) -> bytes:
@@ -145,13 +146,13 @@ def _span(rng: random.Random) -> Span:
         parent_span_id=_id(rng, 8),
         trace_state=rng.choice(("", "ot=th:c", "vendor=1,ot=rv:abcdef01234567;th:8", "ot=th:zz", "ot=th:0")),
         name=rng.choice(("GET /", "SELECT", "")),
-        kind=rng.randint(0, 5),  # type: ignore[arg-type]  # the stubs want the enum's own type
+        kind=rng.randint(0, 5),
         flags=rng.choice((0, 1, 0x301)),
         start_time_unix_nano=start,
         end_time_unix_nano=end,
         attributes=attributes(rng),
     )
-    made.status.code = rng.randint(0, 2)  # type: ignore[assignment]  # the same
+    made.status.code = rng.randint(0, 2)
     made.status.message = rng.choice(("", "it broke"))
     for _ in range(rng.choice((0, 0, 1, 2))):
         made.events.add(time_unix_nano=T0 + 5, name=rng.choice(("exception", "")), attributes=attributes(rng, 2))
@@ -178,29 +179,28 @@ def _metric(rng: random.Random) -> Metric:
     return made
 
 
-def _fill_point(rng: random.Random, kind: str, point: Message) -> None:
-    put = point  # typed as Message: its fields depend on the kind
-    put.attributes.extend(attributes(rng, 2))  # type: ignore[attr-defined]
-    put.time_unix_nano = T0 + rng.randrange(10**10)  # type: ignore[attr-defined]
-    put.flags = rng.choice((0, 0, 0, 1))  # type: ignore[attr-defined]
+def _fill_point(rng: random.Random, kind: str, put: Any) -> None:
+    put.attributes.extend(attributes(rng, 2))
+    put.time_unix_nano = T0 + rng.randrange(10**10)
+    put.flags = rng.choice((0, 0, 0, 1))
     if kind in ("gauge", "sum"):
         if rng.random() < 0.5:
-            put.as_int = rng.choice((0, -5, 2**60))  # type: ignore[attr-defined]
+            put.as_int = rng.choice((0, -5, 2**60))
         else:
-            put.as_double = rng.choice((0.5, float("nan"), float("inf")))  # type: ignore[attr-defined]
+            put.as_double = rng.choice((0.5, float("nan"), float("inf")))
     else:
-        put.count = rng.randint(0, 50)  # type: ignore[attr-defined]
+        put.count = rng.randint(0, 50)
         if kind == "summary" or rng.random() < 0.8:
-            put.sum = rng.random() * 10  # type: ignore[attr-defined]
+            put.sum = rng.random() * 10
     if kind == "histogram" and rng.random() < 0.9:
         bounds = BOUNDS[: rng.choice((1, 3, 5))]
-        put.explicit_bounds.extend(bounds)  # type: ignore[attr-defined]
-        put.bucket_counts.extend(rng.randint(0, 9) for _ in range(len(bounds) + 1))  # type: ignore[attr-defined]
+        put.explicit_bounds.extend(bounds)
+        put.bucket_counts.extend(rng.randint(0, 9) for _ in range(len(bounds) + 1))
     if kind == "summary":
         for quantile in rng.sample((0.0, 0.5, 0.99, 1.0), rng.randint(0, 3)):
-            put.quantile_values.add(quantile=quantile, value=rng.random())  # type: ignore[attr-defined]
+            put.quantile_values.add(quantile=quantile, value=rng.random())
     if kind != "summary":
-        put.exemplars.extend(_exemplar(rng) for _ in range(rng.choice((0, 0, 2))))  # type: ignore[attr-defined]
+        put.exemplars.extend(_exemplar(rng) for _ in range(rng.choice((0, 0, 2))))
 
 
 def _exemplar(rng: random.Random) -> Exemplar:
@@ -220,7 +220,7 @@ def bits(number: float) -> int:
 
 def parsed(signal: Signal, values: Sequence[bytes]) -> list[Export]:
     """Requests of a signal, by the official library."""
-    kind = {
+    kind: Any = {
         Signal.TRACES: ExportTraceServiceRequest,
         Signal.METRICS: ExportMetricsServiceRequest,
         Signal.LOGS: ExportLogsServiceRequest,
