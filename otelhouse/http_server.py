@@ -17,6 +17,7 @@ from otelhouse.errors import StartupError
 DRAIN_SECONDS = 8
 _BACKLOG = 1024
 _LOOK_SECONDS = 0.05
+_KEEP_ALIVE_SECONDS = 75  # longer than the 60 s between two exports of an SDK's metrics
 
 
 def listening_address(text: str, setting: str) -> Address:
@@ -47,10 +48,11 @@ def serve(app: Any, bound: socket.socket, stop: threading.Event, serving: Callab
     `serving` is called once, with `host:port` as bound. Signals are left to the command line.
     """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(app, bound, stop, serving))
+        runner.run(serve_here(app, bound, stop, serving))
 
 
-async def _serve(app: Any, bound: socket.socket, stop: threading.Event, serving: Callable[[str], None]) -> None:
+async def serve_here(app: Any, bound: socket.socket, stop: threading.Event, serving: Callable[[str], None]) -> None:
+    """serve() inside the caller's event loop."""
     config = uvicorn.Config(
         app,
         http="httptools",
@@ -59,6 +61,7 @@ async def _serve(app: Any, bound: socket.socket, stop: threading.Event, serving:
         log_config=None,
         access_log=False,
         server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
     server = uvicorn.Server(config)

@@ -1,0 +1,26 @@
+"""How many bytes of clients' data are held in memory, over all signals and protocols."""
+
+from __future__ import annotations
+
+from ingest import metrics
+from ingest.answer import unavailable
+
+
+class Budget:
+    """Bytes taken and given back; used by the event loop's thread only."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._taken = 0
+
+    def take(self, size: int) -> None:
+        """Raises Refused (UNAVAILABLE) when full; one that is alone is always let in."""
+        if self._taken and self._taken + size > self._limit:
+            raise unavailable("too much data is in flight")
+        self._taken += size
+        metrics.in_flight_bytes.set(self._taken)
+
+    def give(self, size: int) -> None:
+        """Give back what was taken."""
+        self._taken -= size
+        metrics.in_flight_bytes.set(self._taken)

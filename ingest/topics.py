@@ -1,0 +1,64 @@
+"""The log's topics: made at start, and how many partitions each has now."""
+
+from __future__ import annotations
+
+import threading
+
+from ingest.answer import unavailable
+from otelhouse.bus.contract import LogAdmin, LogError, LogUnavailable, Producer
+from otelhouse.telemetry import get_logger
+from schema.signal import Signal
+
+REFRESH_SECONDS = 5.0
+"""Partitions that an operator adds are used after this."""
+_FIRST_RETRY, _LAST_RETRY = 0.1, 5.0
+
+_log = get_logger(__name__)
+
+
+class Topics:
+    """Asks the log in a thread of its own, so that no call ever waits for the answer."""
+
+    def __init__(self, admin: LogAdmin, producer: Producer, partitions: int) -> None:
+        self._admin = admin
+        self._producer = producer
+        self._wanted = partitions
+        self._found: dict[Signal, int] = {}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="topics", daemon=True)
+
+    def start(self) -> None:
+        """Begin to make and watch the topics."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop asking."""
+        self._stop.set()
+        self._thread.join(1.0)
+
+    def partitions(self, signal: Signal) -> int:
+        """Partitions of the signal's topic; never blocks. Raises Refused while the log was never reached."""
+        found = self._found.get(signal)
+        if found is None:
+            raise unavailable("the log cannot be reached")
+        return found
+
+    def check(self) -> None:
+        """For /readyz: raises LogUnavailable while topics are missing."""
+        if len(self._found) < len(Signal):
+            raise LogUnavailable("the topics of the log are not there yet")
+
+    def _run(self) -> None:
+        wait = 0.0
+        made = False
+        while not self._stop.wait(wait):
+            try:
+                if not made:
+                    for signal in Signal:
+                        self._admin.ensure_topic(signal.topic, self._wanted)
+                    made = True
+                self._found.update({signal: self._producer.partitions(signal.topic) for signal in Signal})
+                wait = REFRESH_SECONDS
+            except LogError as error:
+                wait = min(max(wait * 2, _FIRST_RETRY), _LAST_RETRY)
+                _log.warning("the log cannot be reached", error=str(error), retry_seconds=wait)
