@@ -72,7 +72,7 @@ def translated() -> Iterator[None]:
     except DriverError as error:
         code = getattr(error, "code", None)
         text = str(error)
-        kind = Retryable if code in _RETRYABLE_CODES or code is None and not isinstance(error, _OURS) else Permanent
+        kind = Retryable if code in _RETRYABLE_CODES or (code is None and not isinstance(error, _OURS)) else Permanent
         raise kind(text, code) from error
     except (urllib3.exceptions.HTTPError, OSError) as error:
         raise Retryable(str(error)) from error
@@ -82,7 +82,11 @@ _OURS = (clickhouse_connect.driver.exceptions.ProgrammingError, clickhouse_conne
 
 
 def connect(
-    settings: ClickHouseSettings, *, database: str | None = None, connections: int = 8, send_seconds: float = SEND_SECONDS
+    settings: ClickHouseSettings,
+    *,
+    database: str | None = None,
+    connections: int = 8,
+    send_seconds: float = SEND_SECONDS,
 ) -> Client:
     """A client for one component, for the caller to close. Raises Retryable or Permanent.
 
@@ -125,7 +129,7 @@ def insert_arrow(
             fmt="ArrowStream",
             settings={**_ONE_PART, "insert_deduplication_token": token, **(settings or {})},
         )
-    return rows.num_rows
+    return int(rows.num_rows)
 
 
 def check(settings: ClickHouseSettings) -> None:

@@ -1,4 +1,4 @@
-"""`python -m otelhouse.clickhouse_server --data DIR --listen HOST:PORT`: the process without the command line around it."""
+"""`python -m otelhouse.clickhouse_server --data DIR --listen HOST:PORT`: the process, without the command line."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
+
+import structlog
 
 from otelhouse.clickhouse_server.main import run
 from otelhouse.clock import SystemClock
@@ -21,6 +23,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--listen", default="127.0.0.1:8123")
     arguments = parser.parse_args()
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

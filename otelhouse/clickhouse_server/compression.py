@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Callable
 from typing import Any, Protocol
 
-import lz4.frame
+import lz4.frame  # type: ignore[import-untyped] # ships no types
 import zstandard
 
 from otelhouse.clickhouse_server.errors import CANNOT_DECOMPRESS, INCORRECT_DATA, ServerError

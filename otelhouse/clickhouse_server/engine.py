@@ -1,6 +1,6 @@
 """chDB: one engine for the process, one short-lived connection for each request.
 
-A connection costs 0.07 ms and carries its own settings and database, so settings of one request cannot leak into another.
+A connection costs 0.07 ms and has its own settings and database, so those of one request cannot leak into another.
 """
 
 from __future__ import annotations
@@ -10,19 +10,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from otelhouse.clickhouse_server.errors import BAD_ARGUMENTS, ServerError, from_engine
 from otelhouse.errors import StartupError
 
-# What a server has and clickhouse-local, which chDB descends from, has not; and limits by which a query fails first.
-_DEFAULTS = {
-    "implicit_select": "0",
-    "allow_introspection_functions": "0",
-    "async_insert": "0",
-    "max_memory_usage": str(1 << 30),
-    "max_execution_time": "300",
+# Options of the engine. Caches stay small beside the processes that share the machine; merges give way to requests.
+_OPTIONS = {
+    "mark_cache_size": 256 << 20,
+    "index_mark_cache_size": 64 << 20,
+    "primary_index_cache_size": 256 << 20,
+    "max_server_memory_usage_to_ram_ratio": 0.5,
+    "max_thread_pool_free_size": 16,
+    "os_threads_nice_value_merge_mutate": 5,
 }
+# What a server has and clickhouse-local, from which chDB descends, has not.
+_SERVER = {"implicit_select": "0", "allow_introspection_functions": "0", "async_insert": "0"}
+# Limits by which a statement fails before the process does; a request's own settings win.
+READ_LIMITS = {"max_memory_usage": str(1 << 30), "max_execution_time": "300"}
+WRITE_LIMITS = {"max_memory_usage": str(2 << 30)}
+
 _SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # The setting that marks a running query in system.processes with the id its client knows it by.
 MARK = "log_comment"
@@ -39,7 +45,8 @@ class Progress:
     elapsed_seconds: float = 0.0
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
+    """A string in SQL."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
@@ -52,17 +59,21 @@ class Session:
     def __init__(self, connection: Any) -> None:
         self._connection = connection
 
-    def prepare(self, database: str, settings: Mapping[str, str], parameters: Mapping[str, str], read_only: bool) -> None:
+    def prepare(
+        self, database: str, settings: Mapping[str, str], parameters: Mapping[str, str], limits: Mapping[str, str]
+    ) -> None:
         """Apply what a request asks for. Parameters are in ClickHouse's escaped form."""
         if database:
-            self.run(f"USE `{database.replace(chr(92), chr(92) * 2).replace('`', chr(92) + '`')}`")
-        assignments = {**_DEFAULTS, **settings, **{f"param_{name}": value for name, value in parameters.items()}}
+            self.run("USE `" + database.replace("\\", "\\\\").replace("`", "\\`") + "`")
+        assignments = {**_SERVER, **limits, **settings, **{f"param_{name}": v for name, v in parameters.items()}}
         for name in assignments:
             if not _SETTING.fullmatch(name):
                 raise ServerError(BAD_ARGUMENTS, f"{name!r} is not a name of a setting or parameter", "BAD_ARGUMENTS")
-        self.run("SET " + ", ".join(f"{name} = {_literal(value)}" for name, value in assignments.items()))
-        if read_only:
-            self.run("SET readonly = 2")
+        self.run("SET " + ", ".join(f"{name} = {literal(value)}" for name, value in assignments.items()))
+
+    def forbid_writes(self) -> None:
+        """From here on nothing is changed, as in a GET."""
+        self.run("SET readonly = 2")
 
     def run(self, sql: str, output_format: str = "TabSeparated") -> tuple[bytes, Progress]:
         """Run a statement whose result, if it has one, is small."""
@@ -114,37 +125,55 @@ class Insert:
 
 
 class Engine:
-    """The engine over a data directory. One a process."""
+    """The engine over a data directory. One a process; thread-safe."""
 
-    def __init__(self, data: Path, config: Path) -> None:
-        self._data = data
-        self._root = _connect(f"{data}?config-file={quote(str(config))}")
+    def __init__(self, data: Path) -> None:
+        """Start it. Raises StartupError."""
+        self._data = str(data.resolve())
+        if "?" in self._data:
+            raise StartupError(f"data directory {self._data}: the engine cannot open a path with a question mark")
+        options = "&".join(f"{name}={value}" for name, value in _OPTIONS.items())
+        # An engine lives as long as a connection to it is open.
+        self._anchor = _connect(f"{self._data}?{options}")
         self.version = self._scalar("SELECT version()")
         self.timezone = self._scalar("SELECT timezone()")
 
     def session(self) -> Session:
         """A new connection."""
-        return Session(_connect(str(self._data)))
+        return Session(_connect(self._data))
 
     def kill(self, query_id: str) -> None:
         """Ask whatever runs under this id to stop, and do not wait for it."""
-        Session(self._root).run(f"KILL QUERY WHERE Settings['{MARK}'] = {_literal(query_id)} ASYNC")
+        session = self.session()
+        try:
+            session.run(f"KILL QUERY WHERE Settings['{MARK}'] = {literal(query_id)} ASYNC")
+        finally:
+            session.close()
+
+    def check(self) -> None:
+        """For /readyz: raises ServerError if the engine does not answer."""
+        self._scalar("SELECT 1")
 
     def close(self) -> None:
         """Shut the engine down. All sessions must be closed."""
-        self._root.close()
+        self._anchor.close()
 
     def _scalar(self, sql: str) -> str:
-        return Session(self._root).run(sql)[0].decode().strip()
+        session = self.session()
+        try:
+            return session.run(sql)[0].decode().strip()
+        finally:
+            session.close()
 
 
 def _connect(target: str) -> Any:
-    from chdb import _chdb  # starts an engine when imported: not before it is wanted
+    from chdb import _chdb  # importing it starts an engine: not before one is wanted
 
     try:
-        return _chdb.connect(target)
+        return _chdb.connect(target)  # type: ignore[attr-defined] # its stub leaves out what is not for users
     except RuntimeError as error:
-        raise StartupError(f"ClickHouse cannot open {target.partition('?')[0]}: {str(error).splitlines()[0]}") from None
+        reason = str(error).partition(", Stack trace")[0].splitlines()[0]
+        raise StartupError(f"data directory {target.partition('?')[0]}: {reason}") from None
 
 
 def _progress(result: Any) -> Progress:

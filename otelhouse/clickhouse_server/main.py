@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import logging
-import os
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import structlog
 import uvicorn
+import uvloop
+from starlette.types import ASGIApp
 
 from otelhouse.clickhouse_server.app import application
 from otelhouse.clickhouse_server.engine import Engine
+from otelhouse.clickhouse_server.exchange import Server
 from otelhouse.clickhouse_server.running import RunningRequests
 from otelhouse.clock import Clock
 from otelhouse.errors import StartupError
 from otelhouse.health import Readiness
 
-MAX_REQUESTS = 64
-_DRAIN_SECONDS = 8
+MAX_REQUESTS = 96
+MAX_READERS = 48
+_DRAIN_SECONDS = 6.0
+_GIVE_UP_SECONDS = 9
+
+_log = structlog.get_logger(__name__)
 
 
 def run(
@@ -32,55 +40,99 @@ def run(
     stop: threading.Event,
     ready: Callable[[Mapping[str, str]], None],
 ) -> None:
-    """Serve the engine over `data` on `listen` (HOST:PORT, port 0 picks a free one) until `stop` is set."""
-    with _bind(listen) as server_socket, _exclusive(data):
-        engine = Engine(data, Path(__file__).with_name("engine.xml"))
-        running = RunningRequests(engine.kill, MAX_REQUESTS)
-        with ThreadPoolExecutor(MAX_REQUESTS + 8, "clickhouse") as threads:
-            app = application(engine, threads, running, Readiness())
-            host, port = server_socket.getsockname()[:2]
-            _serve(app, server_socket, stop, lambda: ready({"http": f"{host}:{port}"}))
-        engine.close()
+    """Serve the engine over the directory `data` on `listen` (HOST:PORT; port 0 picks a free one) until `stop` is set.
+
+    Calls `ready({"http": "HOST:PORT"})` once. Raises StartupError if the directory or the port cannot be had.
+    """
+    with _bind(listen) as bound, _exclusive(data):
+        engine = Engine(data)
+        try:
+            running = RunningRequests(engine.kill, MAX_REQUESTS, MAX_READERS)
+            # More threads than requests: stopping one must not wait for one.
+            with ThreadPoolExecutor(MAX_REQUESTS + 8, "clickhouse") as threads:
+                readiness = Readiness()
+                readiness.add("engine", engine.check)
+                app = application(Server(engine, threads, running), clock, readiness)
+                host, port = bound.getsockname()[:2]
+                address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+                _log.info("clickhouse serves", address=address, data=str(data), version=engine.version)
+                _serve(app, bound, running, stop, lambda: ready({"http": address}))
+        finally:
+            engine.close()
+            _log.info("clickhouse closed")
 
 
-def _serve(app: object, server_socket: socket.socket, stop: threading.Event, started: Callable[[], None]) -> None:
-    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # a broken answer is meant to break the connection
+class _HttpServer(uvicorn.Server):
+    """Says when it serves, and leaves signals to the command line."""
+
+    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_started = started
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_started()
+
+
+def _serve(
+    app: ASGIApp, bound: socket.socket, running: RunningRequests, stop: threading.Event, started: Callable[[], None]
+) -> None:
+    # A failed answer is ended by breaking its connection (respond.py); uvicorn would log that as a crash.
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)
     config = uvicorn.Config(
-        app,  # type: ignore[arg-type] # an ASGI application
+        app,
         log_config=None,
         access_log=False,
         lifespan="off",
-        timeout_graceful_shutdown=_DRAIN_SECONDS,
+        timeout_graceful_shutdown=_GIVE_UP_SECONDS,
+        timeout_keep_alive=75,
         http="httptools",
-        loop="uvloop",
+        ws="none",
     )
-    server = uvicorn.Server(config)
+    server = _HttpServer(config, started)
 
-    async def serve() -> None:
-        task = asyncio.create_task(server._serve([server_socket]))
-        while not server.started and not task.done():
-            await asyncio.sleep(0.005)
-        started()
-        await asyncio.to_thread(stop.wait)
+    def watch() -> None:
+        stop.wait()
         server.should_exit = True
-        await task
+        # What is still running then is told so, and can answer with an error.
+        late = threading.Timer(_DRAIN_SECONDS, running.stop_all)
+        late.daemon = True
+        late.start()
 
-    config.setup_event_loop() if False else None
-    asyncio.run(serve())
+    threading.Thread(target=watch, daemon=True, name="stop").start()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(server.serve([bound]))
 
 
 def _bind(listen: str) -> socket.socket:
     host, _, port = listen.rpartition(":")
+    host = host.strip("[]")
     bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        bound.bind((host.strip("[]"), int(port)))
-    except (OSError, ValueError) as error:
+        bound.bind((host, int(port)))
+        bound.listen(1024)
+    except (OSError, ValueError, OverflowError) as error:
         bound.close()
         raise StartupError(f"clickhouse: cannot listen on {listen}: {error}") from None
     return bound
 
 
 @contextlib.contextmanager
-def _exclusive(data: Path):  # type: ignore[no-untyped-def]
-    yield
+def _exclusive(data: Path) -> Iterator[None]:
+    """Hold the data directory. The lock dies with the process, however it dies."""
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        lock = (data / "otelhouse.lock").open("a")
+    except OSError as error:
+        raise StartupError(f"data directory {data}: {error.strerror}") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StartupError(f"data directory {data} is held by another process") from None
+        yield

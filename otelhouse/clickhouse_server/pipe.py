@@ -20,6 +20,7 @@ class Pipe:
 
     def __init__(self) -> None:
         self._read_fd, self._write_fd = os.pipe()
+        self._waiting: asyncio.Future[None] | None = None
         os.set_blocking(self._read_fd, False)
         if _F_SETPIPE_SZ is not None:
             with contextlib.suppress(OSError):  # the user's share of pipe memory is used up: a small pipe works too
@@ -43,14 +44,12 @@ class Pipe:
         loop = asyncio.get_running_loop()
         ready: asyncio.Future[None] = loop.create_future()
         self._waiting = ready
-        loop.add_reader(self._read_fd, lambda: ready.done() or ready.set_result(None))
+        loop.add_reader(self._read_fd, _resolve, ready)
         try:
             await ready
         finally:
             if self._read_fd >= 0:
                 loop.remove_reader(self._read_fd)
-
-    _waiting: asyncio.Future[None] | None = None
 
     def close_writer(self) -> None:
         """To be called once, by the thread that ran the engine, when it has written all."""
@@ -63,5 +62,10 @@ class Pipe:
         asyncio.get_running_loop().remove_reader(self._read_fd)
         os.close(self._read_fd)
         self._read_fd = -1
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(None)
+        if self._waiting is not None:
+            _resolve(self._waiting)
+
+
+def _resolve(ready: asyncio.Future[None]) -> None:
+    if not ready.done():
+        ready.set_result(None)

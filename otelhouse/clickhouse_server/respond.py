@@ -20,12 +20,19 @@ _CONTENT_TYPES = {
     "JSON": "application/json; charset=UTF-8",
     "JSONCompact": "application/json; charset=UTF-8",
     "JSONEachRow": "application/x-ndjson; charset=UTF-8",
+    "Parquet": "application/vnd.apache.parquet",
+    "ArrowStream": "application/vnd.apache.arrow.stream",
+    "Arrow": "application/vnd.apache.arrow.file",
 }
 _BINARY = ("Native", "RowBinary", "Arrow", "Parquet", "ORC", "Avro", "Protobuf", "MsgPack", "BSON", "CapnProto", "Npy")
 
 
 class BrokenResponse(Exception):
-    """The body cannot be completed: the connection must be closed within the chunked body, so that no client takes it for whole."""
+    """The body ends with an error: closing the connection within it keeps every client from taking it for whole."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
 
 
 def summary(progress: Progress) -> str:
@@ -102,7 +109,7 @@ class Responder:
         if self._encoder is not None:
             rest = self._encoder.flush()
             await self._send({"type": "http.response.body", "body": rest, "more_body": True})
-        raise BrokenResponse
+        raise BrokenResponse(error.code)
 
     async def _begin(self, status: int, kind: str, extra: Mapping[str, str]) -> None:
         headers = {**self._headers, "X-ClickHouse-Exception-Tag": self._tag, "Content-Type": kind, **extra}

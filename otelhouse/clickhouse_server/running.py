@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from otelhouse.clickhouse_server import metrics
 from otelhouse.clickhouse_server.errors import (
     QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING,
     TOO_MANY_SIMULTANEOUS_QUERIES,
@@ -19,12 +20,12 @@ class Running:
 
     query_id: str
     kill: Callable[[str], None]
+    on_stop: Callable[[], object] = lambda: None
     stopped: threading.Event = field(default_factory=threading.Event)
     ended: threading.Event = field(default_factory=threading.Event)
-    on_stop: Callable[[], object] = lambda: None
 
     def stop(self) -> None:
-        """Make the engine give up and whoever carries its bytes, too."""
+        """Make the engine give up, and whoever carries its bytes."""
         self.stopped.set()
         if not self.ended.is_set():
             self.kill(self.query_id)
@@ -32,11 +33,15 @@ class Running:
 
 
 class RunningRequests:
-    """All of them. Thread-safe."""
+    """All of them. Thread-safe.
 
-    def __init__(self, kill: Callable[[str], None], limit: int) -> None:
+    Those with a result have places of their own: however many readers are slow, an insert finds a place.
+    """
+
+    def __init__(self, kill: Callable[[str], None], limit: int, readers: int) -> None:
         self._kill = kill
         self._limit = limit
+        self._readers = threading.BoundedSemaphore(readers)
         self._lock = threading.Lock()
         self._by_id: dict[str, Running] = {}
 
@@ -50,27 +55,41 @@ class RunningRequests:
                     "QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING",
                 )
             if len(self._by_id) >= self._limit:
-                raise ServerError(
-                    TOO_MANY_SIMULTANEOUS_QUERIES,
-                    f"Too many simultaneous queries. Maximum: {self._limit}",
-                    "TOO_MANY_SIMULTANEOUS_QUERIES",
-                )
+                raise _too_many(self._limit)
             running = Running(query_id, self._kill)
             self._by_id[query_id] = running
+            metrics.RUNNING.set(len(self._by_id))
             return running
 
     def end(self, running: Running) -> None:
         """Give the place back."""
-        running.ended.set()
         with self._lock:
             self._by_id.pop(running.query_id, None)
+            metrics.RUNNING.set(len(self._by_id))
+        running.ended.set()
+
+    def begin_reading(self) -> None:
+        """Take a reader's place. Raises ServerError if there is none."""
+        if not self._readers.acquire(blocking=False):
+            raise _too_many(self._limit)
+
+    def end_reading(self) -> None:
+        """Give a reader's place back."""
+        self._readers.release()
 
     def get(self, query_id: str) -> Running | None:
         """The request that runs under this id."""
         with self._lock:
             return self._by_id.get(query_id)
 
-    def all(self) -> list[Running]:
-        """Those that run now."""
+    def stop_all(self) -> None:
+        """Stop every request that runs now."""
         with self._lock:
-            return list(self._by_id.values())
+            running = list(self._by_id.values())
+        for request in running:
+            request.stop()
+
+
+def _too_many(limit: int) -> ServerError:
+    message = f"Too many simultaneous queries. Maximum: {limit}"
+    return ServerError(TOO_MANY_SIMULTANEOUS_QUERIES, message, "TOO_MANY_SIMULTANEOUS_QUERIES")

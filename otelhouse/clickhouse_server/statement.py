@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from itertools import pairwise
 
 from otelhouse.clickhouse_server.errors import NOT_IMPLEMENTED, SYNTAX_ERROR, ServerError
 
@@ -50,7 +51,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A statement without its data. `format` is "" if it names none; `data` is what follows an INSERT's FORMAT or VALUES."""
+    """A statement without its data. `format` is "" if none is named; `data` follows an INSERT's FORMAT or VALUES."""
 
     kind: Kind
     text: bytes
@@ -58,14 +59,12 @@ class Statement:
     data: bytes = b""
     format_at: int = -1
 
-    def into(self, path: str, default_format: str) -> str:
+    def into(self, path: str, default_format: str) -> bytes:
         """The statement with its result written to a file. Only for Kind.RESULT."""
         clause = f"\nINTO OUTFILE '{path}' APPEND".encode()
         if self.format_at < 0:
-            return (self.text + clause + f" FORMAT {default_format}".encode()).decode("utf-8", "surrogateescape")
-        return (self.text[: self.format_at] + clause + b"\n" + self.text[self.format_at :]).decode(
-            "utf-8", "surrogateescape"
-        )
+            return self.text + clause + f" FORMAT {default_format}".encode()
+        return self.text[: self.format_at] + clause + b"\n" + self.text[self.format_at :]
 
 
 def tokens(text: bytes) -> Iterator[Token]:
@@ -83,7 +82,7 @@ def tokens(text: bytes) -> Iterator[Token]:
 
 
 def parse(text: bytes) -> Statement:
-    """Divide a statement from its data. Raises ServerError if there are two statements or a result would go to a file."""
+    """Divide a statement from its data. Raises ServerError if there are two, or if a result would go to a file."""
     first = next(tokens(text), None)
     if first is None:
         raise ServerError(SYNTAX_ERROR, "Syntax error: Empty query", "SYNTAX_ERROR")
@@ -137,7 +136,7 @@ def _parse_other(text: bytes, first: Token) -> Statement:
         elif token.depth == 0:
             top.append(token)
     words = [token.text for token in top]
-    if any(pair == (b"INTO", b"OUTFILE") for pair in zip(words, words[1:], strict=False)):
+    if any(pair == (b"INTO", b"OUTFILE") for pair in pairwise(words)):
         raise ServerError(NOT_IMPLEMENTED, "INTO OUTFILE is not allowed", "NOT_IMPLEMENTED")
     kind = _kind(first.text, words)
     at, name = _format_clause(top, text)
@@ -145,7 +144,7 @@ def _parse_other(text: bytes, first: Token) -> Statement:
 
 
 def _kind(first: bytes, words: list[bytes]) -> Kind:
-    if first == b"KILL":
+    if words[:3] == [b"KILL", b"QUERY", b"WHERE"]:
         return Kind.KILL
     if first in _STATEFUL or words[:2] == [b"CREATE", b"TEMPORARY"]:
         return Kind.STATE

@@ -30,7 +30,15 @@ class ClickHouse:
 
     def start(self, seconds: float = 20.0) -> None:
         """Start and wait for its ready line. Raises ClickHouseError."""
-        command = [sys.executable, "-m", "otelhouse.clickhouse_server", "--data", str(self.data), "--listen", self.listen]
+        command = [
+            sys.executable,
+            "-m",
+            "otelhouse.clickhouse_server",
+            "--data",
+            str(self.data),
+            "--listen",
+            self.listen,
+        ]
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
@@ -40,7 +48,7 @@ class ClickHouse:
         threading.Thread(target=self.log.extend, args=(process.stderr,), daemon=True).start()
         timer = threading.Timer(seconds, process.kill)
         timer.start()
-        line = process.stdout.readline()
+        line = next((line for line in process.stdout if line.startswith("ready ")), "")
         timer.cancel()
         if not line.startswith("ready "):
             raise ClickHouseError(f"no ready line, exit code {process.wait(10)}: {''.join(self.log)}")
