@@ -22,7 +22,7 @@ from schema.clickhouse_ddl import Layout, render
 from schema.migrations import Migration, migrations
 
 # Any number of ours that no other user of the database takes for an advisory lock.
-_LOCK = 0x6F74_656C_686F_7573
+LOCK = 0x6F74_656C_686F_7573
 
 _RECORD = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -34,6 +34,8 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
 )
 """
 
+LOCK_SECONDS = 60.0
+"""How long another migrator is waited for, at least."""
 _RETRY_SECONDS = 0.25
 _STATEMENT_SECONDS = 300.0
 
@@ -52,14 +54,14 @@ class Report:
 def migrate(settings: Settings, clock: Clock, wait_seconds: float = 0.0) -> Report:
     """Bring both stores up to date.
 
-    A store that cannot be reached is tried again for `wait_seconds`; another migrator is waited for at least
-    a minute. Raises StartupError, one line that names the store's setting, or the migration that was changed.
+    A store that cannot be reached is tried again for `wait_seconds`; another migrator is waited for
+    LOCK_SECONDS or longer. Raises StartupError, one line that names the store's setting, or the migration that was changed.
     """
     deadline = clock.monotonic() + wait_seconds
     layout = _layout(settings)
     open_postgres = partial(postgres.connect, settings.postgres, _STATEMENT_SECONDS)
     with _retry(open_postgres, "postgres.url", clock, deadline) as connection:
-        _take_lock(connection, max(wait_seconds, 60.0))
+        _take_lock(connection, max(wait_seconds, LOCK_SECONDS))
         connection.execute(_RECORD)
         applied_postgres = _migrate_postgres(connection)
         client = _retry(partial(_clickhouse_client, settings), "clickhouse.url", clock, deadline)
@@ -102,7 +104,7 @@ def _take_lock(connection: Postgres, seconds: float) -> None:
     """A session's lock: PostgreSQL releases it when the connection ends, however it ends."""
     connection.execute(f"SET lock_timeout = {int(seconds * 1000)}")
     try:
-        connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
+        connection.execute("SELECT pg_advisory_lock(%s)", (LOCK,))
     except psycopg.errors.LockNotAvailable:
         raise StartupError(f"another migration has held its lock for {seconds:.0f} s") from None
 

