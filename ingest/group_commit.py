@@ -1,7 +1,7 @@
 """Group commit: the calls that wait go through the steps as one batch, and each is answered on its own.
 
 An idle ingest takes a call at once. While a batch is being prepared the next one collects, so batches grow with the
-load and no timer is needed. When too many batches wait for the log, calls wait here, in the memory that `Budget` allows.
+load and no timer is needed. When too many batches wait for the log, calls wait here, within what `Budget` allows.
 """
 
 from __future__ import annotations
