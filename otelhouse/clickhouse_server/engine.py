@@ -75,7 +75,7 @@ class Session:
         """From here on nothing is changed, as in a GET."""
         self.run("SET readonly = 2")
 
-    def run(self, sql: str, output_format: str = "TabSeparated") -> tuple[bytes, Progress]:
+    def run(self, sql: str | bytes, output_format: str = "TabSeparated") -> tuple[bytes, Progress]:
         """Run a statement whose result, if it has one, is small."""
         try:
             result = self._connection.query(sql, output_format, params={})
@@ -83,7 +83,7 @@ class Session:
             raise from_engine(error) from None
         return result.bytes(), _progress(result)
 
-    def begin_insert(self, sql: str, input_format: str) -> Insert:
+    def begin_insert(self, sql: bytes, input_format: str) -> Insert:
         """Begin an INSERT; nothing is committed before `Insert.finish`."""
         try:
             return Insert(self._connection, self._connection.send_insert(sql, input_format))

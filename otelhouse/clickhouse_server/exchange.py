@@ -60,9 +60,9 @@ class Exchange:
         session = await self._server.call(self._server.engine.session)
         try:
             await self._server.call(lambda: self._prepare(session, statement.kind))
-            if statement.kind is Kind.RESULT:
+            if statement.kind is Kind.SELECT:
                 async with _watched(receive, lambda: self._server.call(self._running.stop)):
-                    await self._result(session, statement)
+                    await self._select(session, statement)
             elif statement.kind is Kind.INSERT:
                 await self._insert(session, statement, body)
             elif statement.kind is Kind.KILL:
@@ -88,7 +88,7 @@ class Exchange:
 
     def _prepare(self, session: Session, kind: Kind) -> None:
         settings = {**self._ask.settings, MARK: self._ask.query_id}
-        limits = READ_LIMITS if kind is Kind.RESULT else WRITE_LIMITS
+        limits = READ_LIMITS if kind is Kind.SELECT else WRITE_LIMITS
         session.prepare(self._ask.database, settings, self._ask.parameters, limits)
         if self._ask.read_only:
             session.forbid_writes()
@@ -98,7 +98,7 @@ class Exchange:
             message = "Requests share no session: give database and settings with each request"
             raise ServerError(NOT_IMPLEMENTED, message, "NOT_IMPLEMENTED")
         form = statement.format or self._ask.default_format
-        out, progress = await self._server.call(lambda: session.run(_text(statement.text), form))
+        out, progress = await self._server.call(lambda: session.run(statement.text, form))
         await self._respond.whole(out, form, progress)
 
     async def _kill(self, session: Session, statement: Statement) -> None:
@@ -119,8 +119,7 @@ class Exchange:
         return "finished" if done else "waiting"
 
     async def _insert(self, session: Session, statement: Statement, body: Body) -> None:
-        sql = _text(statement.text)
-        insert = await self._server.call(lambda: session.begin_insert(sql, statement.format))
+        insert = await self._server.call(lambda: session.begin_insert(statement.text, statement.format))
         try:
             await self._server.call(lambda: insert.append(statement.data))
             async for piece in body.pieces():
@@ -134,13 +133,13 @@ class Exchange:
         metrics.WRITTEN_ROWS.inc(progress.written_rows)
         await self._respond.whole(b"", statement.format, progress)
 
-    async def _result(self, session: Session, statement: Statement) -> None:
+    async def _select(self, session: Session, statement: Statement) -> None:
         self._server.running.begin_reading()
         pipe = Pipe()
         loop = asyncio.get_running_loop()
         self._running.on_stop = lambda: loop.call_soon_threadsafe(pipe.close)
         form = statement.format or self._ask.default_format
-        sql = _text(statement.into(pipe.path, form))
+        sql = statement.into(pipe.path, form)
 
         def work() -> Progress:
             try:
@@ -221,7 +220,3 @@ async def _watched(receive: Receive, gone: Callable[[], Awaitable[None]]) -> Asy
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-
-
-def _text(sql: bytes) -> str:
-    return sql.decode("utf-8", "surrogateescape")

@@ -38,11 +38,8 @@ class Kill:
 
     def victims(self, session: Session, own_id: str) -> list[tuple[str, str, str]]:
         """(query id, user, query) of what the condition finds, but for the KILL itself."""
-        sql = (
-            f"SELECT Settings['{MARK}'], user, query FROM system.processes WHERE ("
-            + self.condition.decode("utf-8", "surrogateescape")
-            + f"\n) AND Settings['{MARK}'] != {literal(own_id)}"
-        )
+        select = f"SELECT Settings['{MARK}'], user, query FROM system.processes WHERE ("
+        sql = select.encode() + self.condition + f"\n) AND Settings['{MARK}'] != {literal(own_id)}".encode()
         lines, _ = session.run(sql, "JSONCompactEachRow")
         return [(row[0], row[1], row[2]) for row in map(orjson.loads, lines.splitlines())]
 

@@ -25,18 +25,19 @@ _TOKEN = re.compile(
 )
 _AFTER_FORMAT = re.compile(rb"[ \t\f]*\r?\n?")
 _OPEN, _CLOSE = b"([{", b")]}"
-_WITH_RESULT = {b"SELECT", b"WITH", b"FROM", b"SHOW", b"DESCRIBE", b"DESC", b"EXISTS", b"EXPLAIN", b"CHECK", b"("}
+# Results that may be large. Those of SHOW and its like are small, and the engine loses their INTO OUTFILE.
+_SELECTS = {b"SELECT", b"WITH", b"FROM", b"("}
 _STATEFUL = {b"SET", b"USE"}
 
 
 class Kind(Enum):
     """What the front has to do with a statement."""
 
-    RESULT = "its rows are streamed to the client"
+    SELECT = "its rows are streamed to the client"
     INSERT = "data follows it"
     KILL = "it stops other requests"
     STATE = "it changes a session, and requests share none"
-    OTHER = "it just runs"
+    OTHER = "it runs, and its result is small"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Statement:
     format_at: int = -1
 
     def into(self, path: str, default_format: str) -> bytes:
-        """The statement with its result written to a file. Only for Kind.RESULT."""
+        """The statement with its result written to a file. Only for Kind.SELECT."""
         clause = f"\nINTO OUTFILE '{path}' APPEND".encode()
         if self.format_at < 0:
             return self.text + clause + f" FORMAT {default_format}".encode()
@@ -148,7 +149,7 @@ def _kind(first: bytes, words: list[bytes]) -> Kind:
         return Kind.KILL
     if first in _STATEFUL or words[:2] == [b"CREATE", b"TEMPORARY"]:
         return Kind.STATE
-    return Kind.RESULT if first in _WITH_RESULT and b"INSERT" not in words else Kind.OTHER
+    return Kind.SELECT if first in _SELECTS and b"INSERT" not in words else Kind.OTHER
 
 
 def _format_clause(top: list[Token], text: bytes) -> tuple[int, str]:
