@@ -30,7 +30,7 @@ class ErrorCode(IntEnum):
 _TEXT = {
     ErrorCode.OK: "accepted",
     ErrorCode.TRUNCATED: "the message ends in the middle of a field",
-    ErrorCode.VARINT: "a varint is longer than ten bytes or than 64 bits",
+    ErrorCode.VARINT: "a varint is longer than ten bytes",
     ErrorCode.TAG: "a field's tag is malformed or its field number is 0",
     ErrorCode.WIRE_TYPE: "a field has the reserved wire type 6 or 7",
     ErrorCode.LENGTH: "a field is longer than the message that holds it",

@@ -38,6 +38,7 @@ from schema.wire.reading import (
     ERR_DEPTH,
     ERR_GROUP,
     ERR_PACKED,
+    ERR_TAG,
     ERR_TRUNCATED,
     ERR_UTF8,
     MAX_DEPTH,
@@ -117,6 +118,8 @@ def scan_body(data, p, stop, call, fields, words, base, room, count, ints, longs
             tag, p = read_tag(data, p, end)
             if p < 0:
                 return -p
+            if tag < 8:
+                return -ERR_TAG
         number = tag >> 3
         wire = tag & 7
         if number >= 1 << FIELD_BITS:

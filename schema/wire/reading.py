@@ -34,15 +34,13 @@ _HIGH = np.uint64(0x8080808080808080)
 
 @njit(nogil=True, cache=True)
 def read_varint(data, p, end):
-    """A varint of at most 64 bits -> (value, next)."""
+    """A varint of at most ten bytes -> (value, next). Bits beyond 64 are dropped, as the official library does."""
     value = np.uint64(0)
     for i in range(10):
         if p >= end:
             return value, ERR_TRUNCATED
         b = data[p]
         p += 1
-        if i == 9 and b > 1:
-            return value, ERR_VARINT
         value |= np.uint64(b & 0x7F) << np.uint64(7 * i)
         if b < 0x80:
             return value, p
@@ -51,7 +49,7 @@ def read_varint(data, p, end):
 
 @njit(nogil=True, cache=True)
 def read_tag(data, p, end):
-    """A tag -> (field number << 3 | wire type, next)."""
+    """A tag -> (field number << 3 | wire type, next). Field number 0 is left to the caller: see skip_group()."""
     value = np.int64(0)
     for i in range(5):
         if p >= end:
@@ -60,7 +58,7 @@ def read_tag(data, p, end):
         p += 1
         value |= np.int64(b & 0x7F) << (7 * i)
         if b < 0x80:
-            if value >= 1 << 32 or value < 8:
+            if value >= 1 << 32:
                 return value, ERR_TAG
             return value, p
     return value, ERR_TAG
@@ -142,7 +140,10 @@ def skip_plain(data, p, end, tag):
 
 @njit(nogil=True, cache=True)
 def skip_group(data, p, end, number, depth):
-    """Past a group, and the groups in it, whose start tag was read -> next."""
+    """Past a group, and the groups in it, whose start tag was read -> next.
+
+    As in the official library, a field number 0 passes inside a group that is skipped.
+    """
     numbers = np.empty(MAX_DEPTH + 1, np.int64)
     opened = 0
     while True:
