@@ -33,12 +33,9 @@ def create(
 ) -> None:
     """Make a key. It is printed this once."""
     with _connection(config) as connection:
-        from otelhouse.keys import create_key, find_tenant
+        from otelhouse.keys import create_key
 
-        # A slip of the pen would make a tenant whose data nobody looks for.
-        if not create_tenant and find_tenant(connection, tenant) is None:
-            raise StartupError(f"--tenant: there is no tenant '{tenant}'; --create-tenant makes it")
-        made = create_key(connection, tenant, name)
+        made = create_key(connection, tenant, name, create_tenant)
     if as_json:
         typer.echo(json.dumps({"key": made.key, "id": str(made.id), "tenant": made.tenant}))
     else:

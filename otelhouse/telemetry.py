@@ -13,8 +13,9 @@ from otelhouse.config import TelemetrySettings
 # Values of local variables may be anyone's data or keys: they stay out of the logs.
 _TRACES = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 
-# Libraries whose `info` is noise to an operator.
-_QUIET = ("uvicorn.access", "uvicorn.error", "numba", "clickhouse_connect", "psycopg.pool", "opentelemetry", "httpx")
+# Libraries whose `info` is noise to an operator; and those that warn of what is retried, and said by us.
+_QUIET = ("uvicorn.access", "uvicorn.error", "numba", "psycopg.pool", "opentelemetry", "httpx")
+_QUIETER = ("clickhouse_connect", "urllib3.connectionpool")
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
@@ -50,8 +51,9 @@ def configure_logs(settings: TelemetrySettings, component: str, stream: TextIO =
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.log_level.upper())
-    for name in _QUIET:
-        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    for names, level in ((_QUIET, logging.WARNING), (_QUIETER, logging.ERROR)):
+        for name in names:
+            logging.getLogger(name).setLevel(max(level, root.level))
 
 
 def _name_component(component: str) -> structlog.typing.Processor:

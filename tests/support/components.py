@@ -11,6 +11,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 OTELHOUSE = (str(Path(sys.executable).with_name("otelhouse")),)
 
@@ -26,17 +27,28 @@ class Component:
     process: subprocess.Popen[str]
     ready: dict[str, str]
     log: list[str] = field(default_factory=list)
+    readers: list[threading.Thread] = field(default_factory=list)
 
     def stop(self, seconds: float = 20.0) -> int:
         """SIGTERM, wait, return the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(seconds)
+        code = self.process.wait(seconds)
+        self._close()
+        return code
 
     def kill(self) -> None:
         """SIGKILL, as a machine that runs out of memory does."""
         self.process.kill()
         self.process.wait(10)
+        self._close()
+
+    def _close(self) -> None:
+        for reader in self.readers:
+            reader.join(5)
+        for pipe in (self.process.stdout, self.process.stderr):
+            if pipe is not None:
+                pipe.close()
 
 
 def start(arguments: list[str], environment: Mapping[str, str], seconds: float = 30.0) -> Component:
@@ -49,21 +61,20 @@ def start(arguments: list[str], environment: Mapping[str, str], seconds: float =
         stdin=subprocess.DEVNULL,
         text=True,
     )
-    log: list[str] = []
-    if process.stdout is None or process.stderr is None:
-        raise ComponentError("no pipes")
-    threading.Thread(target=log.extend, args=(process.stderr,), daemon=True).start()
+    component = Component(process)
+    component.collect(process.stderr)
     timer = threading.Timer(seconds, process.kill)
     timer.start()
     try:
-        for line in process.stdout:
+        for line in process.stdout or ():
             if line.startswith("ready "):
-                threading.Thread(target=log.extend, args=(process.stdout,), daemon=True).start()
-                return Component(process, json.loads(line.removeprefix("ready ")), log)
+                component.ready.update(json.loads(line.removeprefix("ready ")))
+                component.collect(process.stdout)
+                return component
     finally:
         timer.cancel()
-    process.wait(10)
-    raise ComponentError(f"{arguments} ended with {process.returncode} before it was ready:\n{''.join(log[-20:])}")
+    code = component.stop()
+    raise ComponentError(f"{arguments} ended with {code} before it was ready:\n{''.join(component.log[-20:])}")
 
 
 def run(arguments: list[str], environment: Mapping[str, str], seconds: float = 60.0) -> str:
