@@ -12,8 +12,6 @@ record is for stands in its headers (`schema/record.py`). Errors form one tree::
     `-- LogBusy             another process holds the embedded log in a way that excludes us
 """
 
-# ruff: noqa: N818 - the names say what is the matter with the log
-
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -107,6 +107,16 @@ class EmbeddedConsumer:
 
     def _gain(self, partitions: Iterable[TopicPartition]) -> None:
         gained = list(partitions)
+        try:
+            self._locate(gained)
+            self._on_assigned(gained)
+        except BaseException:  # they are not ours as long as the owner has not taken them over
+            for partition in gained:
+                self._positions.pop(partition, None)
+            self._member().give_up(set(gained))
+            raise
+
+    def _locate(self, gained: Iterable[TopicPartition]) -> None:
         with self._store.groups.read() as transaction:
             resumes = groups.resumes(transaction, self._group)
         with self._store.records.read() as transaction:
@@ -115,7 +125,6 @@ class EmbeddedConsumer:
                 start, end = (0, 0) if state is None else (state.start, state.end)
                 self._positions[partition] = min(max(resumes.get(partition, start), start), end)
         self._seen = -1
-        self._on_assigned(gained)
 
     def _lose(self, partitions: Iterable[TopicPartition]) -> None:
         lost = list(partitions)

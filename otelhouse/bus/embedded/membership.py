@@ -66,7 +66,7 @@ class Membership:
             lost(sorted(gone))
         if spare := self._spare(view, counts):
             lost(sorted(spare))
-            self._give_up(spare)
+            self.give_up(spare)
         if view.dead or self._wanted(view, counts) or now - self._beaten >= BEAT_SECONDS:
             taken = self._settle(counts, now)
             if taken:
@@ -81,6 +81,14 @@ class Membership:
                 if not self._name or owners.get(partition) != self._name:
                     raise LogFenced(f"{partition.topic}/{partition.partition} is not ours to commit")
                 groups.commit(transaction, self._group, partition, position)
+
+    def give_up(self, spare: set[TopicPartition]) -> None:
+        """Set these free."""
+        self.owned -= spare
+        with self._store.groups.write() as transaction:
+            for partition, owner in groups.owners(transaction, self._group).items():
+                if partition in spare and owner == self._name:
+                    groups.set_owner(transaction, self._group, partition, None)
 
     def leave(self) -> None:
         """Set everything free at once."""
@@ -147,13 +155,6 @@ class Membership:
             free = [each for number in range(count) if view.free(each := TopicPartition(topic, number))]
             wanted += free[: max(missing, 0)]
         return wanted
-
-    def _give_up(self, spare: set[TopicPartition]) -> None:
-        self.owned -= spare
-        with self._store.groups.write() as transaction:
-            for partition, owner in groups.owners(transaction, self._group).items():
-                if partition in spare and owner == self._name:
-                    groups.set_owner(transaction, self._group, partition, None)
 
     def _settle(self, counts: Mapping[str, int], now: float) -> list[TopicPartition]:
         """Bury the dead, take what is free, say that we live."""

@@ -58,11 +58,13 @@ class KafkaAdmin:
         self._topics.close()
 
     def _configuration(self, partitions: int) -> dict[str, str]:
+        age_ms = int(self._settings.retention_hours * 3_600_000)
         share = max(self._settings.retention_bytes // partitions, 1 << 20)
         return {
             "message.timestamp.type": "LogAppendTime",
             "max.message.bytes": str(MAX_MESSAGE_BYTES),
-            "retention.ms": str(int(self._settings.retention_hours * 3_600_000)),
+            "retention.ms": str(age_ms),
+            "segment.ms": str(max(age_ms // _SEGMENTS, 1)),
             "retention.bytes": str(share),
             "segment.bytes": str(min(max(share // _SEGMENTS, 1 << 20), 1 << 30)),
         }

@@ -136,7 +136,7 @@ class KafkaProducer:
 
     def _serve(self) -> None:
         while not self._closed.is_set():
-            self._producer.poll(0.5)
+            self._producer.poll(0.1)
             self._renew_if_fatal()
 
     def _renew_if_fatal(self) -> None:

@@ -27,12 +27,12 @@ class Bus:
     embedded: bool
     opened: list[Log] = field(default_factory=list)
 
-    def open(self, **settings: object) -> Log:
+    def open(self, **settings: float) -> Log:
         log = open_log(LogSettings.model_validate({"url": self.url, **settings}), SystemClock())
         self.opened.append(log)
         return log
 
-    def topic(self, partitions: int = 1, **settings: object) -> str:
+    def topic(self, partitions: int = 1, **settings: float) -> str:
         name = f"topic-{uuid.uuid4().hex[:12]}"
         admin = self.open(**settings).admin()
         admin.ensure_topic(name, partitions)
@@ -43,7 +43,7 @@ class Bus:
         return f"group-{uuid.uuid4().hex[:12]}"
 
     @contextmanager
-    def producer(self, **settings: object) -> Iterator[Producer]:
+    def producer(self, **settings: float) -> Iterator[Producer]:
         producer = self.open(**settings).producer()
         try:
             yield producer

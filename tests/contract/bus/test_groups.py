@@ -76,8 +76,8 @@ def test_two_members_share_and_a_leaver_hands_over_at_once(bus: Bus) -> None:
         started = time.monotonic()
         first.until(lambda: len(first.owned) == 4, "the leaver's partitions")
         assert time.monotonic() - started < 5
-        for partition in range(4):
-            publish(producer, topic, [b"y"], partition)
+        for number in range(4):
+            publish(producer, topic, [b"y"], number)
         first.take(7)
     values = [record.value for record in first.records]
     assert (values.count(b"x"), values.count(b"y")) == (3, 4)
@@ -116,11 +116,12 @@ def test_a_commit_for_what_was_given_to_another_is_fenced(bus: Bus) -> None:
 def test_a_failing_callback_is_called_again(bus: Bus) -> None:
     """The group's positions may be out of reach at the moment of the assignment."""
     topic = bus.topic()
-    failures = [LogUnavailable("not now")]
+    calls: list[list[TopicPartition]] = []
 
-    def fail_once(_: list[TopicPartition]) -> None:
-        if failures:
-            raise failures.pop()
+    def fail_once(partitions: list[TopicPartition]) -> None:
+        calls.append(partitions)
+        if len(calls) == 1:
+            raise LogUnavailable("not now")
 
     with bus.producer() as producer, bus.reader(bus.group(), topic) as reader:
         publish(producer, topic, [b"a"])
@@ -129,6 +130,7 @@ def test_a_failing_callback_is_called_again(bus: Bus) -> None:
             reader.take(1)
         assert reader.records == []
         assert [record.value for record in reader.take(1)] == [b"a"]
+    assert calls == [[TopicPartition(topic, 0)]] * 2
 
 
 def test_new_partitions_are_read_without_a_restart(bus: Bus) -> None:
