@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
+from typing import IO
 
 OTELHOUSE = (str(Path(sys.executable).with_name("otelhouse")),)
 
@@ -25,7 +26,7 @@ class Component:
     """A running component; `ready` is the JSON of its ready line."""
 
     process: subprocess.Popen[str]
-    ready: dict[str, str]
+    ready: dict[str, str] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)
     readers: list[threading.Thread] = field(default_factory=list)
 
@@ -42,6 +43,13 @@ class Component:
         self.process.kill()
         self.process.wait(10)
         self._close()
+
+    def collect(self, pipe: IO[str] | None) -> None:
+        """Keep reading a pipe into `log`, so that the process never waits for us."""
+        if pipe is not None:
+            reader = threading.Thread(target=self.log.extend, args=(pipe,), daemon=True)
+            reader.start()
+            self.readers.append(reader)
 
     def _close(self) -> None:
         for reader in self.readers:
