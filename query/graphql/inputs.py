@@ -127,9 +127,6 @@ def given_text(name: str, value: str | None) -> str | None:
         return None
     if len(value) > LONGEST_TEXT:
         raise BadInput(f"{name}: longer than {LONGEST_TEXT} characters")
-    # A lone surrogate is JSON but no text: no stored string has it, and no server would take it.
-    if not value.isascii() and value.encode(errors="replace").decode() != value:
-        raise BadInput(f"{name}: not Unicode text")
     return value
 
 
