@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
-from typing import IO
 
 OTELHOUSE = (str(Path(sys.executable).with_name("otelhouse")),)
 
