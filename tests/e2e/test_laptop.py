@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.e2e.promises import visible_within
-from tests.support.components import Component, start
+from tests.support.components import Component
 from tests.support.otel_client import grpc_exporters, http_exporters
-
-_ANY_PORT = "127.0.0.1:0"
+from tests.support.up import start_up
 
 
 @pytest.fixture(scope="module")
 def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Component]:
-    data: Path = tmp_path_factory.mktemp("laptop")
-    flags = ["--data", str(data), "--otlp-grpc", _ANY_PORT, "--otlp-http", _ANY_PORT, "--http", _ANY_PORT]
-    component = start(["up", *flags], {}, seconds=60)
+    component = start_up(tmp_path_factory.mktemp("laptop"))
     yield component
     assert component.stop() == 0
 
