@@ -12,7 +12,7 @@ from otelhouse.bus.embedded.store import Store
 from otelhouse.clock import Clock
 
 SHORTEST_NAP_SECONDS = 0.002
-LONGEST_NAP_SECONDS = 0.010
+LONGEST_NAP_SECONDS = 0.012
 """An idle reader looks for news so often; the naps begin short and grow."""
 
 
@@ -139,6 +139,7 @@ class EmbeddedConsumer:
         if self._store.records.last_transaction() == self._seen:
             return []
         found: list[Record] = []
+        reached: dict[TopicPartition, int] = {}
         size = 0
         with self._store.records.read() as transaction:
             seen = transaction.number
@@ -146,10 +147,10 @@ class EmbeddedConsumer:
                 state = records.state(transaction, *partition)
                 if state is None or (found and size >= max_bytes):
                     continue
-                self._positions[partition], taken = records.read(
-                    transaction, partition, state, self._positions[partition], max_bytes - size, found
-                )
+                at = self._positions[partition]
+                reached[partition], taken = records.read(transaction, partition, state, at, max_bytes - size, found)
                 size += taken
+        self._positions.update(reached)
         self._store.records.was_read(size)
         if not found:
             self._seen = seen  # only now is it known that this snapshot holds nothing more for us

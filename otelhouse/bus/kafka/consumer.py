@@ -30,7 +30,8 @@ _CLASSIC = {
     "session_timeout_ms": 10_000,
     "heartbeat_interval_ms": 1_000,
 }
-_NOT_MODERN = {KafkaError.UNSUPPORTED_VERSION, KafkaError._UNSUPPORTED_FEATURE}
+_UNSUPPORTED = KafkaError(KafkaError.UNSUPPORTED_VERSION).str()
+"""All that a fatal error says of its cause is this text."""
 _PASSING = {
     KafkaError.UNKNOWN_TOPIC_OR_PART,
     KafkaError._UNKNOWN_TOPIC,
@@ -39,6 +40,7 @@ _PASSING = {
 }
 """Errors that librdkafka reports and gets over by itself: a topic not created yet, brokers that are away."""
 _RETRY_SECONDS = 0.1
+_SLICE_SECONDS = 0.1
 
 
 class KafkaConsumer:
@@ -47,6 +49,7 @@ class KafkaConsumer:
     def __init__(self, brokers: str, group: str, log: LibraryLog) -> None:
         self._base = configuration(brokers, log, group_id=group, **_SETTINGS)
         self._consumer: Consumer | None = None
+        self._protocol: Mapping[str, object] = _MODERN
         self._topics: list[str] = []
         self._on_assigned: Callback = _ignore
         self._on_revoked: Callback = _ignore
@@ -63,18 +66,13 @@ class KafkaConsumer:
         self._join(_MODERN)
 
     def poll(self, timeout: float, max_bytes: int = 8 << 20) -> list[Record]:
-        consumer = self._joined()
-        self._announce()
-        self._revoked.clear()
         found: list[Record] = []
-        size = 0
-        message = self._receive(consumer, timeout)
-        while message is not None:
-            record = _record(message)
-            found.append(record)
-            size += len(record.value)
-            message = None if size >= max_bytes else self._receive(consumer, 0.0)
-        self._announce()
+        self._revoked.clear()
+        try:
+            self._collect(found, timeout, max_bytes)
+        except BaseException:
+            self._put_back(found)
+            raise
         # A rebalance in the middle of this poll may have taken some of it away.
         kept = [each for each in found if self._is_ours(TopicPartition(each.topic, each.partition))]
         for each in kept:
@@ -153,6 +151,7 @@ class KafkaConsumer:
             self._next.clear()
 
     def _join(self, protocol: Mapping[str, object]) -> None:
+        self._protocol = protocol
         more = {name.replace("_", "."): value for name, value in protocol.items()}
         self._consumer = Consumer({**self._base, **more})
         self._consumer.subscribe(
@@ -168,6 +167,29 @@ class KafkaConsumer:
         if partition not in self._next:
             raise LogUnavailable(f"{partition.topic}/{partition.partition} is not assigned to this member")
 
+    def _collect(self, found: list[Record], timeout: float, max_bytes: int) -> None:
+        """Wait in slices, because librdkafka does not come back when it has assigned something."""
+        waited, size = 0.0, 0
+        while not found and (waited < timeout or not waited):
+            self._announce()
+            wait = min(_SLICE_SECONDS, timeout - waited)
+            message = self._receive(self._joined(), wait)
+            waited += max(wait, 1e-9)
+            while message is not None:
+                record = _record(message)
+                found.append(record)
+                size += len(record.value)
+                message = None if size >= max_bytes else self._receive(self._joined(), 0.0)
+
+    def _put_back(self, found: Sequence[Record]) -> None:
+        """The caller will not see these: read them again at the next poll."""
+        first: dict[TopicPartition, int] = {}
+        for record in found:
+            first.setdefault(TopicPartition(record.topic, record.partition), record.offset)
+        for partition, offset in first.items():
+            if self._is_ours(partition):
+                self.seek(partition, offset)
+
     def _receive(self, consumer: Consumer, timeout: float) -> Message | None:
         """The next message, if there is one. Raises LogUnavailable."""
         try:
@@ -177,9 +199,9 @@ class KafkaConsumer:
         fault = None if message is None else message.error()
         if fault is None:
             return message
-        if fault.code() in _NOT_MODERN and not self._next:
+        if fault.fatal():  # this consumer will do nothing more
             consumer.close()
-            self._join(_CLASSIC)
+            self._join(_CLASSIC if _UNSUPPORTED in fault.str() else self._protocol)
         elif fault.code() not in _PASSING:
             raise LogUnavailable(str(log_error(fault)))
         return None
