@@ -40,6 +40,8 @@ IN_FLIGHT_BYTES = 128 << 20
 DRAIN_SECONDS = 7.0
 """What calls under way have to end; the log's producer has the rest of the ten seconds."""
 PRODUCER_SECONDS = 2.0
+FIRST_LOOK_SECONDS = 2.0
+"""How long being ready waits for the log, so that where all is well the first call is taken."""
 WORKERS = 2
 """Threads that prepare batches. They hold the interpreter's lock for a small part of it."""
 
@@ -114,6 +116,7 @@ async def _serve(
         def serving(bound_http: str) -> None:
             ready({"otlp_grpc": str(bound_grpc), "otlp_http": bound_http})
 
+        await asyncio.to_thread(topics.wait, FIRST_LOOK_SECONDS)
         http = asyncio.create_task(serve_here(Starlette(routes=routes), http_socket, stop, serving))
         await asyncio.to_thread(stop.wait)
         await asyncio.gather(grpc.stop(DRAIN_SECONDS), http)

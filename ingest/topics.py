@@ -24,12 +24,17 @@ class Topics:
         self._producer = producer
         self._wanted = partitions
         self._found: dict[Signal, int] = {}
+        self._looked = threading.Event()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="topics", daemon=True)
 
     def start(self) -> None:
         """Begin to make and watch the topics."""
         self._thread.start()
+
+    def wait(self, seconds: float) -> None:
+        """Return when the topics are there, the log turned out to be down, or the time is up."""
+        self._looked.wait(seconds)
 
     def close(self) -> None:
         """Stop asking."""
@@ -62,3 +67,4 @@ class Topics:
             except LogError as error:
                 wait = min(max(wait * 2, _FIRST_RETRY), _LAST_RETRY)
                 _log.warning("the log cannot be reached", error=str(error), retry_seconds=wait)
+            self._looked.set()

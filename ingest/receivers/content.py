@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 import zlib
 from collections.abc import Callable
 
-import zstandard
-
 from ingest.answer import Code, Refused
 
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
-_MAX_WINDOW = 8 << 20  # what RFC 9659 lets a sender of zstd over HTTP ask for
+_MAX_WINDOW_LOG = 23  # 8 MiB: what RFC 9659 lets a sender of zstd over HTTP ask for
 
 
 def decompress(encoding: str, body: bytes, limit: int) -> bytes:
@@ -22,7 +26,7 @@ def decompress(encoding: str, body: bytes, limit: int) -> bytes:
         raise Refused(Code.UNSUPPORTED, f"the content encoding must be one of {', '.join(_CODECS)}, identity")
     try:
         content = inflate(body, limit)
-    except (zlib.error, zstandard.ZstdError, EOFError):
+    except (zlib.error, zstd.ZstdError, EOFError):
         raise Refused(Code.INVALID, f"the body is not valid {encoding}") from None
     if len(content) > limit:
         raise too_large(limit)
@@ -47,10 +51,16 @@ def _zlib(body: bytes, limit: int) -> bytes:
 
 
 def _zstd(body: bytes, limit: int) -> bytes:
-    reader = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW).stream_reader(body, read_across_frames=True)
+    """Frames of zstd; at most limit + 1 bytes."""
     out = bytearray()
-    while len(out) <= limit and (chunk := reader.read(min(limit + 1 - len(out), 1 << 20))):
-        out += chunk
+    while body and len(out) <= limit:
+        frame = zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: _MAX_WINDOW_LOG})
+        while not frame.eof and len(out) <= limit:
+            if not body and frame.needs_input:
+                raise EOFError
+            out += frame.decompress(body, limit + 1 - len(out))
+            body = b""
+        body = frame.unused_data if frame.eof else b""
     return bytes(out)
 
 
