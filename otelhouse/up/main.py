@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from otelhouse.up import plan
 from otelhouse.up.data_directory import HeldDirectory, hold
 from otelhouse.up.logs import forward
 from otelhouse.up.postgres import EmbeddedPostgres, embedded_postgres
+from otelhouse.up.program import Program
 from otelhouse.up.supervisor import Supervisor
 
 _URL_FILE = "postgres.url"
@@ -26,10 +27,11 @@ _URL_FILE = "postgres.url"
 
 # In the data's order, so that what was accepted is stored; together below the 15 seconds that a stop may take.
 _DRAIN = (
+    (tuple(f"demo-{name}" for name in plan.DEMO_SERVICES), 1.5),
     (("ingest",), 4.0),
     (("processor", "query"), 4.5),
-    (("clickhouse",), 3.0),
-    (("postgres",), 2.0),
+    (("clickhouse",), 2.5),
+    (("postgres",), 1.5),
 )
 
 _log = get_logger(__name__)
@@ -43,7 +45,8 @@ def run(
         addresses = plan.choose(settings)
         (held.path / _URL_FILE).write_text(postgres.url + "\n")
         children = plan.child_environment(settings, environment, config, held.path, addresses, postgres.url)
-        up = _Up(settings, clock, held, postgres, addresses, children, ready)
+        shop = plan.demo(children, addresses) if demo else ()
+        up = _Up(settings, clock, held, postgres, addresses, children, shop, ready)
         return asyncio.run(up.run())
 
 
@@ -58,6 +61,7 @@ class _Up:
         postgres: EmbeddedPostgres,
         addresses: plan.Addresses,
         environment: Mapping[str, str],
+        shop: Sequence[Program],
         ready: Ready,
     ) -> None:
         self._json = log_format(settings.telemetry) == "json"
@@ -66,6 +70,7 @@ class _Up:
         self._postgres = postgres
         self._addresses = addresses
         self._environment = environment
+        self._shop = shop
         self._ready = ready
 
     async def run(self) -> int:
@@ -99,6 +104,8 @@ class _Up:
             "ready", seconds=round(self._clock.monotonic() - begun, 2), pid=os.getpid(), **self._addresses.public()
         )
         self._ready(self._addresses.public())
+        for program in self._shop:
+            supervisor.keep(program)
         return await supervisor.failed
 
     def _stop_on_signals(self, supervisor: Supervisor) -> asyncio.Event:

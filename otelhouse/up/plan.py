@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import os
 import sys
 from collections.abc import Mapping
@@ -9,14 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import otelhouse
+from otelhouse.address import parse_address
 from otelhouse.config import Settings
 from otelhouse.config_sources import CONFIG_VARIABLE, Key, variable
+from otelhouse.errors import StartupError
 from otelhouse.telemetry import get_logger, log_format
 from otelhouse.up.ports import choose_addresses
 from otelhouse.up.program import Program
 
 WINDOW_SECONDS = 1.0
 """On one machine what was acknowledged shall be seen soon; production's default makes larger blocks."""
+
+DEMO_SERVICES = ("catalog", "cart", "payment", "shipping", "checkout", "frontend")
+"""Those in front last."""
 
 _log = get_logger(__name__)
 
@@ -104,6 +111,22 @@ def migrate(environment: Mapping[str, str]) -> Program:
 def components(environment: Mapping[str, str]) -> tuple[Program, ...]:
     """Production's components."""
     return tuple(Program(name, command(name), environment) for name in ("ingest", "processor", "query"))
+
+
+def demo(environment: Mapping[str, str], addresses: Addresses) -> tuple[Program, ...]:
+    """The shop's services, each with the addresses of all. Raises StartupError if the SDK is not installed."""
+    if importlib.util.find_spec("opentelemetry") is None or importlib.util.find_spec("opentelemetry.sdk") is None:
+        raise StartupError("--demo: the OpenTelemetry SDK is not installed (pip install 'otelhouse[demo]')")
+    if not (parse_address(addresses.otlp_grpc).is_loopback and parse_address(addresses.otlp_http).is_loopback):
+        raise StartupError("--demo: the shop has no key, so ingest must listen on loopback")
+    shop = json.dumps(choose_addresses(dict.fromkeys(DEMO_SERVICES, "127.0.0.1:0")))
+    where = ("--addresses", shop, "--otlp-grpc", addresses.otlp_grpc, "--otlp-http", addresses.otlp_http)
+    # The user's own OTEL_... variables are for his programs, and would send the shop's telemetry elsewhere.
+    own = {name: value for name, value in environment.items() if not name.startswith("OTEL_")}
+    return tuple(
+        Program(f"demo-{name}", (sys.executable, "-P", "-m", "otelhouse.demo", name, *where), own, essential=False)
+        for name in DEMO_SERVICES
+    )
 
 
 def _warn_of_unused(settings: Settings) -> None:
