@@ -31,7 +31,7 @@ def found(tenant: Tenant, **conditions: Any) -> set[int]:
 def searched(house: House) -> Tenant:
     """Traces of one span each, which differ in one thing each; never written to again."""
     tenant = house.tenant()
-    base = {"span_id": span_id(1), "time": NOW - SECOND}
+    base: dict[str, Any] = {"span_id": span_id(1), "time": NOW - SECOND}
     tenant.rows.spans(
         SpanData(trace_id(1), **base, attributes={"n": 3, "s": "blue", "b": True, "list": ["a", 1], "empty": ""}),
         SpanData(trace_id(2), **base, attributes={"n": "3", "s": "green"}),

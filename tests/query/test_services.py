@@ -1,0 +1,92 @@
+"""Rate, errors and durations of services; names of metrics."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.query.house import NOW, Tenant
+from tests.support.rows import SECOND, SpanData
+
+SERVICES = """query($range: TimeRange) { services(range: $range) {
+  name requestRate errorRate p50Ms p95Ms p99Ms } }"""
+METRICS = "query($prefix: String) { metricNames(prefix: $prefix) }"
+MINUTE = {"start": "2025-06-15T15:05:40Z", "end": "2025-06-15T15:06:40Z"}
+
+
+def _ids(number: int) -> tuple[str, str]:
+    return f"{number:032x}", f"{number:016x}"
+
+
+def test_a_service_is_measured_by_the_spans_that_enter_it(tenant: Tenant) -> None:
+    time, parent = NOW - 30 * SECOND, "99" * 8
+    tenant.rows.spans(
+        *(SpanData(*_ids(n), time, n * 1_000_000, parent, service="web", status=2 * (n > 90)) for n in range(1, 101)),
+        SpanData(*_ids(101), time, 9 * SECOND, parent, service="web", kind=3),  # an outgoing call
+        SpanData(*_ids(102), time, 5_000_000, parent, service="worker", kind=5),
+        SpanData(*_ids(103), time, 7_000_000, service="batch", kind=1),  # a root that no request began
+        SpanData(*_ids(104), time, 7_000_000, parent, service="hidden", kind=1),
+        SpanData(*_ids(105), time - 3600 * SECOND, 7_000_000, service="gone"),
+    )
+    batch, web, worker = tenant.ask(SERVICES, range=MINUTE)
+    assert (batch["name"], batch["requestRate"], batch["p50Ms"]) == (
+        "batch",
+        pytest.approx(1 / 60),
+        pytest.approx(7, rel=3e-4),
+    )
+    assert web["name"] == "web"
+    assert web["requestRate"] == pytest.approx(100 / 60)
+    assert web["errorRate"] == pytest.approx(0.1)
+    assert [web["p50Ms"], web["p95Ms"], web["p99Ms"]] == pytest.approx([50.5, 95.5, 99.5], abs=0.6)
+    assert (worker["name"], worker["errorRate"], worker["p99Ms"]) == ("worker", 0.0, pytest.approx(5, rel=3e-4))
+
+
+def test_a_sampled_span_counts_for_all_it_stands_for(tenant: Tenant) -> None:
+    time = NOW - SECOND
+    tenant.rows.spans(
+        SpanData(*_ids(1), time, 1_000_000, adjusted_count=97.5),
+        SpanData(*_ids(2), time, 1_000_000_000, adjusted_count=2.5, status=2),
+    )
+    (shop,) = tenant.ask(SERVICES, range=MINUTE)
+    assert shop["requestRate"] == pytest.approx(100 / 60)
+    assert shop["errorRate"] == pytest.approx(0.025)
+    assert [shop["p50Ms"], shop["p95Ms"], shop["p99Ms"]] == pytest.approx([1, 1, 1000], rel=3e-4)
+
+
+@pytest.mark.parametrize("duration", [0, 1, 4095, 4096, 4097, 123_456_789, 3_600 * SECOND, (1 << 62) - 1])
+def test_a_duration_of_any_size_is_true_to_four_digits(tenant: Tenant, duration: int) -> None:
+    tenant.rows.spans(SpanData(*_ids(1), NOW - SECOND, duration))
+    (shop,) = tenant.ask(SERVICES, range=MINUTE)
+    assert shop["p50Ms"] <= duration / 1e6 <= shop["p50Ms"] * 1.00025
+
+
+def test_without_a_range_it_is_the_last_hour(tenant: Tenant) -> None:
+    tenant.rows.spans(
+        SpanData(*_ids(1), NOW - 3599 * SECOND), SpanData(*_ids(2), NOW - 3601 * SECOND), SpanData(*_ids(3), NOW + 1)
+    )
+    (shop,) = tenant.ask(SERVICES)
+    assert shop["requestRate"] == pytest.approx(1 / 3600)
+
+
+def test_no_spans_are_no_services(tenant: Tenant) -> None:
+    assert tenant.ask(SERVICES) == []
+
+
+def test_metric_names_are_sorted_and_each_is_named_once(tenant: Tenant) -> None:
+    tenant.rows.metrics("orders_total", "http_requests_total", "orders_total", "orders%", "Orders")
+    assert tenant.ask(METRICS) == ["Orders", "http_requests_total", "orders%", "orders_total"]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "names"),
+    [
+        ("orders", ["orders%", "orders_total"]),
+        ("orders_", ["orders_total"]),
+        ("orders%", ["orders%"]),
+        ("%", []),
+        ("", ["orders%", "orders_total"]),
+        ("O", []),
+    ],
+)
+def test_a_prefix_is_taken_to_the_letter(tenant: Tenant, prefix: str, names: list[str]) -> None:
+    tenant.rows.metrics("orders_total", "orders%")
+    assert tenant.ask(METRICS, prefix=prefix) == names
