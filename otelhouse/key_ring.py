@@ -28,6 +28,8 @@ REFRESH_SECONDS = 2.0
 """A revoked key dies after at most this and one query."""
 MAX_KEYS = 20_000
 """Keys remembered, and as many unknown ones; the longest unused are forgotten."""
+LOOK_UP_SECONDS = 2.0
+"""What a caller with a new key waits for a connection."""
 RETRY_SECONDS = 1.0
 """After a failed look-up nobody asks PostgreSQL for this long, so that callers hear at once."""
 
@@ -80,7 +82,7 @@ class KeyRing:
             raise KeysUnavailable("API keys cannot be checked now")
         digest = hash_key(key)
         try:
-            with self._pool.connection() as connection:
+            with self._pool.connection(LOOK_UP_SECONDS) as connection:
                 tenant = find_by_hash(connection, [digest]).get(digest)
         except psycopg.Error:
             self._down_until = self._clock.monotonic() + RETRY_SECONDS

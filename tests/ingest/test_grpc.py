@@ -10,34 +10,17 @@ import pytest
 
 from schema.record import Framing, parse_headers
 from schema.signal import Signal
+from tests.ingest.client import GrpcClient
 from tests.ingest.conftest import MAX_REQUEST_BYTES
 from tests.ingest.requests import one_of, span, trace_id, traces
 from tests.ingest.status import parse_status
-from tests.support.ingest import RunningIngest, decode, running_ingest
+from tests.support.ingest import RunningIngest, decode
 from tests.support.otel_client import grpc_exporters, send_one_of_each
 
 
-class Client:
-    """Sends raw bytes to any method."""
-
-    def __init__(self, address: str) -> None:
-        self.channel = grpc.insecure_channel(address)
-
-    def export(self, body: bytes, method: str = Signal.TRACES.grpc_method, gzip: bool = False, key: str = "") -> bytes:
-        compression = grpc.Compression.Gzip if gzip else grpc.Compression.NoCompression
-        metadata = (("authorization", f"Bearer {key}"),) if key else ()
-        answer: bytes = self.channel.unary_unary(method)(body, timeout=10, compression=compression, metadata=metadata)
-        return answer
-
-    def refusal(self, body: bytes, method: str = Signal.TRACES.grpc_method, key: str = "") -> grpc.RpcError:
-        with pytest.raises(grpc.RpcError) as caught:
-            self.export(body, method, key=key)
-        return caught.value
-
-
 @pytest.fixture
-def client(ingest: RunningIngest) -> Iterator[Client]:
-    made = Client(ingest.otlp_grpc)
+def client(ingest: RunningIngest) -> Iterator[GrpcClient]:
+    made = GrpcClient(ingest.otlp_grpc)
     yield made
     made.channel.close()
 
@@ -45,7 +28,7 @@ def client(ingest: RunningIngest) -> Iterator[Client]:
 @pytest.mark.parametrize("signal", Signal)
 @pytest.mark.parametrize("gzip", [False, True])
 def test_what_was_acknowledged_is_in_the_log_byte_for_byte(
-    ingest: RunningIngest, client: Client, signal: Signal, gzip: bool
+    ingest: RunningIngest, client: GrpcClient, signal: Signal, gzip: bool
 ) -> None:
     request = one_of(signal, f"grpc-{signal.name}-{gzip}")
     assert client.export(request.SerializeToString(), signal.grpc_method, gzip) == b""
@@ -71,12 +54,12 @@ def test_official_exporters_are_served(ingest: RunningIngest) -> None:
     assert sorted(found) == ["POST /checkout", "charge"]
 
 
-def test_an_empty_request_is_a_valid_one(client: Client) -> None:
+def test_an_empty_request_is_a_valid_one(client: GrpcClient) -> None:
     assert client.export(b"") == b""
 
 
 @pytest.mark.parametrize("body", [b"\xff" * 20, b"\x0a\x05abc", one_of(Signal.TRACES, "cut").SerializeToString()[:-1]])
-def test_bytes_that_are_no_otlp_are_an_invalid_argument(client: Client, body: bytes) -> None:
+def test_bytes_that_are_no_otlp_are_an_invalid_argument(client: GrpcClient, body: bytes) -> None:
     refusal = client.refusal(body)
     assert refusal.code() is grpc.StatusCode.INVALID_ARGUMENT
     status = parse_status(dict(refusal.trailing_metadata())["grpc-status-details-bin"])
@@ -88,11 +71,11 @@ def test_bytes_that_are_no_otlp_are_an_invalid_argument(client: Client, body: by
     "method",
     ["/opentelemetry.proto.collector.profiles.v1.ProfilesService/Export", "/x/Y", Signal.TRACES.grpc_method + "s"],
 )
-def test_an_unknown_service_is_unimplemented(client: Client, method: str) -> None:
+def test_an_unknown_service_is_unimplemented(client: GrpcClient, method: str) -> None:
     assert client.refusal(b"", method).code() is grpc.StatusCode.UNIMPLEMENTED
 
 
-def test_spans_without_an_id_are_a_partial_success(client: Client) -> None:
+def test_spans_without_an_id_are_a_partial_success(client: GrpcClient) -> None:
     answer = client.export(traces(span("good"), span("bad", b"")).SerializeToString())
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
@@ -100,14 +83,14 @@ def test_spans_without_an_id_are_a_partial_success(client: Client) -> None:
     assert (partial.rejected_spans, partial.error_message) == (1, "1 spans have an invalid trace id or span id")
 
 
-def test_a_request_over_the_limit_is_refused_for_good(client: Client) -> None:
+def test_a_request_over_the_limit_is_refused_for_good(client: GrpcClient) -> None:
     big = traces(span("x" * (MAX_REQUEST_BYTES + 1))).SerializeToString()
     refusal = client.refusal(big)
     assert refusal.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert "grpc-status-details-bin" not in dict(refusal.trailing_metadata() or ())
 
 
-def test_a_request_is_split_by_trace_and_nothing_is_lost(ingest: RunningIngest, client: Client) -> None:
+def test_a_request_is_split_by_trace_and_nothing_is_lost(ingest: RunningIngest, client: GrpcClient) -> None:
     sent = traces(*(span(f"split-{n}", trace_id(1_000 + n // 2)) for n in range(64)))
     client.export(sent.SerializeToString())
     partition_of_trace: dict[bytes, set[int]] = {}
@@ -124,13 +107,13 @@ def test_a_request_is_split_by_trace_and_nothing_is_lost(ingest: RunningIngest, 
     assert len(set().union(*partition_of_trace.values())) > 1
 
 
-def test_an_unknown_key_is_not_taken_for_a_bad_one_while_keys_cannot_be_checked(client: Client) -> None:
+def test_an_unknown_key_is_not_taken_for_a_bad_one_while_keys_cannot_be_checked(client: GrpcClient) -> None:
     refusal = client.refusal(b"", key="ohk_whoever")
     assert refusal.code() is grpc.StatusCode.UNAVAILABLE
     assert parse_status(dict(refusal.trailing_metadata())["grpc-status-details-bin"]).retry_seconds == 1.0
 
 
-def test_a_client_that_hangs_up_in_mid_call_disturbs_nobody(ingest: RunningIngest, client: Client) -> None:
+def test_a_client_that_hangs_up_in_mid_call_disturbs_nobody(ingest: RunningIngest, client: GrpcClient) -> None:
     preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
     for end in (b"", b"\x00\x00\x05\x01\x04\x00\x00\x00\x01\x82", b"garbage" * 100):
         host, _, port = ingest.otlp_grpc.rpartition(":")
@@ -141,12 +124,3 @@ def test_a_client_that_hangs_up_in_mid_call_disturbs_nobody(ingest: RunningInges
     )
     abandoned.cancel()
     assert client.export(one_of(Signal.TRACES, "after").SerializeToString()) == b""
-
-
-def test_a_log_that_is_down_is_unavailable_with_a_time_to_retry(tmp_path_factory: pytest.TempPathFactory) -> None:
-    with running_ingest(tmp_path_factory.mktemp("down"), log_url="kafka://127.0.0.1:1") as ingest:
-        client = Client(ingest.otlp_grpc)
-        refusal = client.refusal(one_of(Signal.TRACES, "lost").SerializeToString())
-        client.channel.close()
-    assert refusal.code() is grpc.StatusCode.UNAVAILABLE
-    assert parse_status(dict(refusal.trailing_metadata())["grpc-status-details-bin"]).retry_seconds == 1.0

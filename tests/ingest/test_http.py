@@ -21,7 +21,7 @@ from schema.signal import Signal
 from tests.ingest.conftest import MAX_REQUEST_BYTES
 from tests.ingest.requests import one_of, span, traces
 from tests.ingest.status import parse_status
-from tests.support.ingest import RunningIngest, decode, running_ingest
+from tests.support.ingest import RunningIngest, decode
 from tests.support.otel_client import http_exporters, send_one_of_each
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
@@ -179,21 +179,3 @@ def test_health_says_what_cannot_be_reached(client: httpx.Client) -> None:
     assert client.get("/healthz").status_code == 200
     ready = client.get("/readyz")
     assert (ready.status_code, list(ready.json()["failed"])) == (503, ["postgres"])
-
-
-@pytest.mark.parametrize("encoding", [PROTOBUF, JSON])
-def test_a_log_that_is_down_is_503_with_a_time_to_retry(
-    tmp_path_factory: pytest.TempPathFactory, encoding: str
-) -> None:
-    request = one_of(Signal.LOGS, "lost")
-    body = request.SerializeToString() if encoding == PROTOBUF else json_format.MessageToJson(request).encode()
-    with running_ingest(tmp_path_factory.mktemp("down"), log_url="kafka://127.0.0.1:1") as ingest:
-        address = f"http://{ingest.otlp_http}"
-        answer = httpx.post(f"{address}/v1/logs", content=body, headers={"content-type": encoding}, timeout=10)
-        ready = httpx.get(f"{address}/readyz", timeout=10).json()
-    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
-    if encoding == PROTOBUF:
-        assert parse_status(answer.content).retry_seconds == 1.0
-    else:
-        assert answer.json()["details"][0]["retryDelay"] == "1s"
-    assert "log" in ready["failed"]
