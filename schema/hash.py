@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, types
 
-from schema.loads import load32, load64
+from schema.loads import address, get8, load32, load64
 
 _P1 = np.uint64(0x9E3779B185EBCA87)
 _P2 = np.uint64(0xC2B2AE3D27D4EB4F)
@@ -39,9 +39,9 @@ def _merge(acc, lane):
     return (acc ^ _round(np.uint64(0), lane)) * _P1 + _P4
 
 
-@njit(types.uint64(_U8, types.int64, types.int64, types.uint64), nogil=True, cache=True)
+@njit(types.uint64(types.int64, types.int64, types.int64, types.uint64), nogil=True, cache=True)
 def xxh64_range(data, start, size, seed):
-    """xxh64 of data[start:start+size]; for use inside kernels. The caller has checked the range."""
+    """xxh64 of `size` bytes from `start` on, `data` an address; for kernels. The caller has checked the range."""
     p = start
     end = start + size
     if size >= 32:
@@ -64,7 +64,7 @@ def xxh64_range(data, start, size, seed):
         acc = _rotl(acc ^ (np.uint64(load32(data, p)) * _P1), 23) * _P2 + _P3
         p += 4
     while p < end:
-        acc = _rotl(acc ^ (np.uint64(data[p]) * _P5), 11) * _P1
+        acc = _rotl(acc ^ (np.uint64(get8(data, p)) * _P5), 11) * _P1
         p += 1
     acc = (acc ^ (acc >> np.uint64(33))) * _P2
     acc = (acc ^ (acc >> np.uint64(29))) * _P3
@@ -73,8 +73,14 @@ def xxh64_range(data, start, size, seed):
 
 @njit(types.void(_U8, _I64, _I64, types.uint64, _U64), nogil=True, cache=True)
 def _hash_all(data, off, length, seed, out):
+    base = address(data)
     for row in range(len(off)):
-        out[row] = xxh64_range(data, off[row], length[row], seed)
+        out[row] = xxh64_range(base, off[row], length[row], seed)
+
+
+@njit(types.uint64(types.Array(types.uint8, 1, "C", readonly=True), types.uint64), nogil=True, cache=True)
+def _hash_one(value, seed):
+    return xxh64_range(address(value), 0, len(value), seed)
 
 
 def xxh64_slices(
@@ -88,7 +94,7 @@ def xxh64_slices(
 
 def xxh64_bytes(value: bytes, seed: int = 0) -> int:
     """xxh64 of a byte string, 0 <= hash < 2**64."""
-    return int(xxh64_range(np.frombuffer(bytearray(value), np.uint8), 0, len(value), np.uint64(seed)))
+    return int(_hash_one(np.frombuffer(value, np.uint8), np.uint64(seed)))
 
 
 def partition_of(hash64: int, partitions: int) -> int:

@@ -1,4 +1,8 @@
-"""Unaligned little-endian loads for kernels: Numba itself reads an array only element by element."""
+"""Loads and stores by address, for kernels in the hot path.
+
+Numba passes an array to another kernel as seven words, counts references, and gives a negative index a meaning;
+an address is one word and does none of that. Whoever takes the address keeps the array alive and checks every place.
+"""
 
 from __future__ import annotations
 
@@ -8,24 +12,98 @@ from numba import types
 from numba.extending import intrinsic
 
 
-def _load(width: int) -> Any:
-    result = types.uint64 if width == 8 else types.uint32
+@intrinsic
+def address(typingctx: Any, array: Any) -> Any:
+    """Where a flat array's elements begin, int64."""
 
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        values = context.make_array(signature.args[0])(context, builder, args[0])
+        return builder.ptrtoint(values.data, context.get_value_type(types.int64))
+
+    return types.int64(array), codegen
+
+
+def _place(context: Any, builder: Any, args: Any, element: Any) -> Any:
+    """Pointer to element args[1] of those at address args[0]."""
+    pointer = builder.inttoptr(args[0], context.get_value_type(element).as_pointer())
+    return builder.gep(pointer, [args[1]])
+
+
+def _peek(element: Any, result: Any) -> Any:
     @intrinsic
-    def load(typingctx: Any, data: Any, index: Any) -> Any:
+    def peek(typingctx: Any, base: Any, index: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            array = context.make_array(signature.args[0])(context, builder, args[0])
-            place = builder.gep(array.data, [args[1]])
-            value = builder.load(builder.bitcast(place, context.get_value_type(result).as_pointer()))
+            value = builder.load(_place(context, builder, args, element))
             value.align = 1
-            return value
+            return context.cast(builder, value, element, result)
 
-        return result(data, types.int64), codegen
+        return result(types.int64, types.int64), codegen
 
-    return load
+    return peek
 
 
-load64 = _load(8)
-"""load64(data, index): eight bytes, little-endian, unaligned. The caller has checked index + 8 <= len(data)."""
-load32 = _load(4)
-"""The same with four bytes."""
+def _poke(element: Any) -> Any:
+    @intrinsic
+    def poke(typingctx: Any, base: Any, index: Any, value: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            cut = context.cast(builder, args[2], types.int64, element)
+            builder.store(cut, _place(context, builder, args, element)).align = 1
+            return context.get_dummy_value()
+
+        return types.void(types.int64, types.int64, types.int64), codegen
+
+    return poke
+
+
+get8 = _peek(types.uint8, types.int64)
+"""get8(address, i): byte i, as int64."""
+get32 = _peek(types.int32, types.int64)
+"""get32(address, i): int32 number i, as int64."""
+get64 = _peek(types.int64, types.int64)
+"""get64(address, i): int64 number i."""
+put8 = _poke(types.uint8)
+"""put8(address, i, value): the value's low byte as byte i."""
+put32 = _poke(types.int32)
+"""put32(address, i, value): the value's low half as int32 number i."""
+put64 = _poke(types.int64)
+"""put64(address, i, value): as int64 number i."""
+
+
+@intrinsic
+def load64(typingctx: Any, base: Any, offset: Any) -> Any:
+    """load64(address, offset): eight bytes from this byte on, little-endian, as uint64."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return _load(context, builder, args, types.uint64)
+
+    return types.uint64(types.int64, types.int64), codegen
+
+
+@intrinsic
+def load32(typingctx: Any, base: Any, offset: Any) -> Any:
+    """load32(address, offset): four bytes from this byte on, little-endian, as uint32."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return _load(context, builder, args, types.uint32)
+
+    return types.uint32(types.int64, types.int64), codegen
+
+
+def _load(context: Any, builder: Any, args: Any, result: Any) -> Any:
+    at = builder.add(args[0], args[1])
+    value = builder.load(builder.inttoptr(at, context.get_value_type(result).as_pointer()))
+    value.align = 1
+    return value
+
+
+@intrinsic
+def store64(typingctx: Any, base: Any, offset: Any, value: Any) -> Any:
+    """store64(address, offset, uint64): eight bytes from this byte on, little-endian."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        at = builder.add(args[0], args[1])
+        pointer = builder.inttoptr(at, context.get_value_type(types.uint64).as_pointer())
+        builder.store(args[2], pointer).align = 1
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.uint64), codegen

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 from numba import njit, types
 
-from schema.loads import load64
+from schema.loads import address, get8, load64, put8, store64
 
 # Columns may be over read-only memory (a log record's bytes), so both kinds are compiled ahead.
 _I64 = types.Array(types.int64, 1, "C")
@@ -24,43 +25,48 @@ def expand_slices(ints, at, stride, off, length):
 
 @njit(nogil=True, cache=True)
 def copy_range(data, start, size, out, at):
-    """out[at:at+size] = data[start:start+size], fast for short ranges."""
-    if size >= 64:
-        out[at : at + size] = data[start : start + size]
+    """Copy `size` bytes from `start` on to `at`; `data` and `out` are addresses."""
+    if size < 8:
+        for i in range(size):
+            put8(out, at + i, get8(data, start + i))
         return
-    for i in range(size):
-        out[at + i] = data[start + i]
+    i = np.int64(0)
+    while i + 8 <= size:
+        store64(out, at + i, load64(data, start + i))
+        i += 8
+    store64(out, at + size - 8, load64(data, start + size - 8))
 
 
 @njit(types.void(_U8, _I64, _I64, _I64, _U8), nogil=True, cache=True)
 def copy_slices(data, off, length, offsets, out):
     """Copy each range to out[offsets[row]:]."""
+    source, target = address(data), address(out)
     for row in range(len(off)):
-        copy_range(data, off[row], length[row], out, offsets[row])
+        copy_range(source, off[row], length[row], target, offsets[row])
 
 
 @njit(types.void(_U8, _I64, _I64, types.Array(types.uint8, 2, "C")), nogil=True, cache=True)
 def copy_fixed(data, off, length, out):
     """Copy each range whose length is the row width of `out`; other rows of `out` stay as they are."""
     width = out.shape[1]
+    source, target = address(data), address(out)
     for row in range(len(off)):
         if length[row] == width and off[row] >= 0:
-            for i in range(width):
-                out[row, i] = data[off[row] + i]
+            copy_range(source, off[row], width, target, row * width)
 
 
 @njit(nogil=True, cache=True)
-def equal_range(data, start, size, value):
-    """Whether data[start:start+size] equals `value`."""
-    if start < 0 or size != len(value):
+def equal_range(data, start, size, value, wanted):
+    """Whether the `size` bytes from `start` on (-1: absent) are the `wanted` bytes at address `value`."""
+    if start < 0 or size != wanted:
         return False
-    i = 0
+    i = np.int64(0)
     while i + 8 <= size:
         if load64(data, start + i) != load64(value, i):
             return False
         i += 8
     while i < size:
-        if data[start + i] != value[i]:
+        if get8(data, start + i) != get8(value, i):
             return False
         i += 1
     return True
@@ -69,8 +75,9 @@ def equal_range(data, start, size, value):
 @njit(types.void(_U8, _I64, _I64, _READONLY, types.Array(types.boolean, 1, "C")), nogil=True, cache=True)
 def equal_slices(data, off, length, value, out):
     """out[row] = whether the row's range equals `value`."""
+    source, wanted = address(data), address(value)
     for row in range(len(off)):
-        out[row] = equal_range(data, off[row], length[row], value)
+        out[row] = equal_range(source, off[row], length[row], wanted, len(value))
 
 
 @njit(types.void(_I32, _I64), nogil=True, cache=True)
@@ -85,8 +92,9 @@ def count_children(parent, offsets):
 @njit(types.void(_U8, _I64, _I64, _I64, _I64, _READONLY, _I64), nogil=True, cache=True)
 def find_key(data, off, length, order, offsets, key, out):
     """out[row] = the first of order[offsets[row]:offsets[row+1]] whose range equals `key`; else it stays."""
+    source, wanted = address(data), address(key)
     for row in range(len(out)):
         for i in range(offsets[row], offsets[row + 1]):
-            if equal_range(data, off[order[i]], length[order[i]], key):
+            if equal_range(source, off[order[i]], length[order[i]], wanted, len(key)):
                 out[row] = order[i]
                 break

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, types
 
+from schema.loads import address, put8
 from schema.wire.gather import copy_range
 
 _I32 = types.Array(types.int32, 1, "C")
@@ -129,13 +130,13 @@ def lay_out(
 @njit(nogil=True, cache=True)
 def write_header(out, p, tag, length):
     """Write a one-byte tag and a length -> next."""
-    out[p] = tag
+    put8(out, p, tag)
     p += 1
     while length >= 0x80:
-        out[p] = (length & 0x7F) | 0x80
+        put8(out, p, (length & 0x7F) | 0x80)
         length >>= 7
         p += 1
-    out[p] = length
+    put8(out, p, length)
     return p + 1
 
 
@@ -162,18 +163,19 @@ def write_pieces(
 ):  # fmt: skip
     """Write all pieces, one after the other, as laid out -> bytes written."""
     p = np.int64(0)
+    source, target = address(data), address(out)
     for k in range(len(order)):
         if piece[k] < 0:
             continue
         item = order[k]
         scope = scope_of[item]
         if resource_size[k] >= 0:
-            p = write_header(out, p, RESOURCE_TAG, resource_size[k])
-            p = copy_gaps(data, resource_gaps[0], resource_gaps[1], resource_gaps[2], resource_of[scope], out, p)
+            p = write_header(target, p, RESOURCE_TAG, resource_size[k])
+            p = copy_gaps(source, resource_gaps[0], resource_gaps[1], resource_gaps[2], resource_of[scope], target, p)
         if scope_size[k] >= 0:
-            p = write_header(out, p, SCOPE_TAG, scope_size[k])
-            p = copy_gaps(data, scope_gaps[0], scope_gaps[1], scope_gaps[2], scope, out, p)
+            p = write_header(target, p, SCOPE_TAG, scope_size[k])
+            p = copy_gaps(source, scope_gaps[0], scope_gaps[1], scope_gaps[2], scope, target, p)
         size = item_end[item] - item_tag[item]
-        copy_range(data, item_tag[item], size, out, p)
+        copy_range(source, item_tag[item], size, target, p)
         p += size
     return p

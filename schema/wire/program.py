@@ -79,7 +79,7 @@ class Column:
 class Program:
     """What the kernel needs for one signal.
 
-    `fields`: int32[messages << FIELD_BITS, ENTRY]; `words`: int64[tables], 64-bit words in a row;
+    `fields`: int32[(messages << FIELD_BITS) * ENTRY]; `words`: int64[tables], 64-bit words in a row;
     `columns`: for each table the columns by name. The root message has number 0.
     """
 
@@ -111,7 +111,7 @@ class _Compiler:
             for field in self._messages[message]:
                 fields[(index << FIELD_BITS) | field.number] = self._entry(field, table, columns)
         words = [self._words(table, columns[table]) for table in Tab]
-        return Program(fields, np.array(words, np.int64), columns)
+        return Program(fields.ravel(), np.array(words, np.int64), columns)
 
     def _visit(self, message: str, table: Tab | None) -> None:
         if (message, table) in self._contexts:

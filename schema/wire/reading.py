@@ -1,8 +1,8 @@
 """Bounds-checked reads of the protobuf wire format, compiled into the kernels that use them.
 
-Each takes the position and the end that it may not pass, and returns the next position; a negative position is
-minus an ErrorCode. Reference: protobuf.dev "Encoding"; limits (ten-byte varints, five-byte tags and lengths) as
-the official library (upb) has them.
+`data` is the address of the bytes. Each takes the position and the end that it may not pass, and returns the next
+position; a negative position is minus an ErrorCode. Reference: protobuf.dev "Encoding"; limits (ten-byte varints,
+five-byte tags and lengths) as the official library (upb) has them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from schema.loads import load64
+from schema.loads import get8, load32, load64
 from schema.wire.errors import ErrorCode
 
 ERR_TRUNCATED = -int(ErrorCode.TRUNCATED)
@@ -30,6 +30,7 @@ MAX_LENGTH = (1 << 31) - 1
 
 
 _HIGH = np.uint64(0x8080808080808080)
+_HIGH32 = np.uint32(0x80808080)
 
 
 @njit(nogil=True, cache=True)
@@ -39,7 +40,7 @@ def read_varint(data, p, end):
     for i in range(10):
         if p >= end:
             return value, ERR_TRUNCATED
-        b = data[p]
+        b = get8(data, p)
         p += 1
         value |= np.uint64(b & 0x7F) << np.uint64(7 * i)
         if b < 0x80:
@@ -54,9 +55,9 @@ def read_tag(data, p, end):
     for i in range(5):
         if p >= end:
             return value, ERR_TRUNCATED
-        b = data[p]
+        b = get8(data, p)
         p += 1
-        value |= np.int64(b & 0x7F) << (7 * i)
+        value |= (b & 0x7F) << (7 * i)
         if b < 0x80:
             if value >= 1 << 32:
                 return value, ERR_TAG
@@ -71,9 +72,9 @@ def read_length(data, p, end):
     for i in range(5):
         if p >= end:
             return value, ERR_TRUNCATED
-        b = data[p]
+        b = get8(data, p)
         p += 1
-        value |= np.int64(b & 0x7F) << (7 * i)
+        value |= (b & 0x7F) << (7 * i)
         if b < 0x80:
             if value > MAX_LENGTH or value > end - p:
                 return value, ERR_LENGTH
@@ -88,10 +89,12 @@ def valid_utf8(data, p, end):
     if size >= 8:
         while p + 8 <= end and load64(data, p) & _HIGH == 0:
             p += 8
-    elif size == 0 or (p + 8 <= len(data) and (load64(data, p) << np.uint64(64 - 8 * size)) & _HIGH == 0):
+        if p + 8 > end and load64(data, end - 8) & _HIGH == 0:
+            return True
+    elif size >= 4 and (load32(data, p) | load32(data, end - 4)) & _HIGH32 == 0:
         return True
     while p < end:
-        b = data[p]
+        b = get8(data, p)
         if b < 0x80:
             p += 1
             continue
@@ -112,10 +115,10 @@ def valid_utf8(data, p, end):
                 high = 0x8F
         else:
             return False
-        if p + more >= end or data[p + 1] < low or data[p + 1] > high:
+        if p + more >= end or get8(data, p + 1) < low or get8(data, p + 1) > high:
             return False
         for i in range(2, more + 1):
-            if data[p + i] & 0xC0 != 0x80:
+            if get8(data, p + i) & 0xC0 != 0x80:
                 return False
         p += more + 1
     return True

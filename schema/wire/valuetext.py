@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, types
 
-from schema.loads import load64
+from schema.loads import address, get8, load64, put8
 from schema.wire.gather import copy_range
 from schema.wire.reading import MAX_DEPTH, read_length, read_tag, read_varint, skip_field
 
@@ -33,7 +33,7 @@ QUOTE, COMMA, COLON, BACKSLASH = 0x22, 0x2C, 0x3A, 0x5C
 def put(byte, out, p, write):
     """One byte -> next."""
     if write:
-        out[p] = byte
+        put8(out, p, byte)
     return p + 1
 
 
@@ -59,7 +59,7 @@ def put_int(number, out, p, write):
         digits += 1
     if write:
         for i in range(digits):
-            out[p + digits - 1 - i] = 0x30 + rest % np.uint64(10)
+            put8(out, p + digits - 1 - i, 0x30 + np.int64(rest % np.uint64(10)))
             rest //= np.uint64(10)
     return p + digits
 
@@ -70,14 +70,14 @@ def put_base64(data, start, size, out, p, write):
     if write:
         for i in range(0, size, 3):
             left = size - i
-            a = np.int64(data[start + i])
-            b = np.int64(data[start + i + 1]) if left > 1 else 0
-            c = np.int64(data[start + i + 2]) if left > 2 else 0
+            a = get8(data, start + i)
+            b = get8(data, start + i + 1) if left > 1 else 0
+            c = get8(data, start + i + 2) if left > 2 else 0
             at = p + i // 3 * 4
-            out[at] = _BASE64[a >> 2]
-            out[at + 1] = _BASE64[(a & 3) << 4 | b >> 4]
-            out[at + 2] = _BASE64[(b & 15) << 2 | c >> 6] if left > 1 else 0x3D
-            out[at + 3] = _BASE64[c & 63] if left > 2 else 0x3D
+            put8(out, at, _BASE64[a >> 2])
+            put8(out, at + 1, _BASE64[(a & 3) << 4 | b >> 4])
+            put8(out, at + 2, _BASE64[(b & 15) << 2 | c >> 6] if left > 1 else 0x3D)
+            put8(out, at + 3, _BASE64[c & 63] if left > 2 else 0x3D)
     return p + (size + 2) // 3 * 4
 
 
@@ -86,7 +86,7 @@ def put_json_string(data, start, size, out, p, write):
     """A UTF-8 range as a JSON string (RFC 8259) -> next."""
     p = put(QUOTE, out, p, write)
     for i in range(start, start + size):
-        b = data[i]
+        b = get8(data, i)
         if b >= 0x20 and b != QUOTE and b != BACKSLASH:
             p = put(b, out, p, write)
             continue
@@ -210,11 +210,11 @@ def put_nested(data, kind, start, size, offsets, texts, taken, out, p, write):
         kind, start, size, number = find_value(data, element, end)
         if kind == BOOL:
             word = _TRUE if number != 0 else _FALSE
-            p = put_range(word, 0, len(word), out, p, write)
+            p = put_range(address(word), 0, len(word), out, p, write)
         elif kind == INT:
             p = put_int(number, out, p, write)
         elif kind in (NONE, STRINDEX):
-            p = put_range(_NULL, 0, 4, out, p, write)
+            p = put_range(address(_NULL), 0, 4, out, p, write)
 
 
 @njit(nogil=True, cache=True)
@@ -249,12 +249,13 @@ def nested_doubles(data, kind, start, size, doubles, n):
 def collect_doubles(data, kind, start, size, number, doubles):
     """Raw bits of every double in the values, nested ones too, in the order of write_values() -> count."""
     n = np.int64(0)
+    base = address(data)
     for row in range(len(kind)):
         if kind[row] == DOUBLE:
             doubles[n] = number[row]
             n += 1
         elif kind[row] == ARRAY or kind[row] == KVLIST:
-            n = nested_doubles(data, np.int64(kind[row]), start[row], size[row], doubles, n)
+            n = nested_doubles(base, np.int64(kind[row]), start[row], size[row], doubles, n)
     return n
 
 
@@ -271,26 +272,27 @@ def write_values(data, kind, start, size, number, texts_at, texts, bare, offsets
     """
     p = np.int64(0)
     taken = np.int64(0)
+    base, target, doubles = address(data), address(out), address(texts)
     for row in range(len(kind)):
         offsets[row] = p
         k = np.int64(kind[row])
         if k == STRING:
-            p = put_range(data, start[row], size[row], out, p, write)
+            p = put_range(base, start[row], size[row], target, p, write)
         elif k == INT:
-            p = put_int(number[row], out, p, write)
+            p = put_int(number[row], target, p, write)
         elif k == BOOL:
             word = _TRUE if number[row] != 0 else _FALSE
-            p = put_range(word, 0, len(word), out, p, write)
+            p = put_range(address(word), 0, len(word), target, p, write)
         elif k == DOUBLE:
             quote = 1 if bare[taken] else 0
             first = texts_at[taken] + quote
-            p = put_range(texts, first, texts_at[taken + 1] - quote - first, out, p, write)
+            p = put_range(doubles, first, texts_at[taken + 1] - quote - first, target, p, write)
             taken += 1
         elif k in (ARRAY, KVLIST):
-            p, taken = put_nested(data, k, start[row], size[row], texts_at, texts, taken, out, p, write)
+            p, taken = put_nested(base, k, start[row], size[row], texts_at, doubles, taken, target, p, write)
         elif k == BYTES:
-            p = put_base64(data, start[row], size[row], out, p, write)
+            p = put_base64(base, start[row], size[row], target, p, write)
         else:
-            p = put_range(_NULL, 0, 4, out, p, write)
+            p = put_range(address(_NULL), 0, 4, target, p, write)
     offsets[len(kind)] = p
     return p
