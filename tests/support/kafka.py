@@ -56,7 +56,7 @@ group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 group.coordinator.rebalance.protocols={protocols}
 group.consumer.min.session.timeout.ms=1000
-group.consumer.session.timeout.ms=4000
+group.consumer.session.timeout.ms=3000
 group.consumer.min.heartbeat.interval.ms=100
 group.consumer.heartbeat.interval.ms=300
 """

@@ -14,7 +14,7 @@ MAX_MESSAGE_BYTES = MAX_VALUE_BYTES + (100 << 10)
 """A value with its headers and Kafka's own framing; topics are created with it as max.message.bytes."""
 REQUEST_SECONDS = 5.0
 """How long a question to the brokers may take."""
-METADATA_SECONDS = 5.0
+METADATA_SECONDS = 2.0
 """How old our knowledge of a topic's partitions may be."""
 
 _FENCED = {
@@ -54,6 +54,11 @@ def log_error(error: KafkaError | KafkaException) -> LogError:
     if cause.code() in _FENCED:
         return LogFenced(f"kafka: {cause.str()}")
     return LogUnavailable(f"kafka: {cause.str()}")
+
+
+def is_fatal(error: KafkaError) -> bool:
+    """Whether the client that says so will do nothing more. The flag is not always set."""
+    return error.fatal() or error.code() == KafkaError._FATAL
 
 
 class LibraryLog:

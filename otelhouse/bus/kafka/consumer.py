@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from otelhouse.bus.contract import LogFenced, LogUnavailable, Position, Record, TopicPartition
-from otelhouse.bus.kafka.client import REQUEST_SECONDS, LibraryLog, configuration, log_error
+from otelhouse.bus.kafka.client import REQUEST_SECONDS, LibraryLog, configuration, is_fatal, log_error
 
 Callback = Callable[[Iterable[TopicPartition]], None]
 
@@ -19,6 +19,8 @@ _SETTINGS = {
     "enable_auto_offset_store": False,
     "enable_partition_eof": False,
     "fetch_message_max_bytes": 4 << 20,
+    # One fetch is under way for all partitions of a broker: whoever seeks or resumes waits for its end.
+    "fetch_wait_max_ms": 100,
     "fetch_queue_backoff_ms": 50,
     "queued_max_messages_kbytes": 32 << 10,
     "max_poll_interval_ms": 300_000,
@@ -199,7 +201,7 @@ class KafkaConsumer:
         fault = None if message is None else message.error()
         if fault is None:
             return message
-        if fault.fatal():  # this consumer will do nothing more
+        if is_fatal(fault):
             consumer.close()
             self._join(_CLASSIC if _UNSUPPORTED in fault.str() else self._protocol)
         elif fault.code() not in _PASSING:

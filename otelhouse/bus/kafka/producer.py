@@ -10,7 +10,14 @@ from contextlib import suppress
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from otelhouse.bus.contract import MAX_VALUE_BYTES, LogError, LogUnavailable, Outgoing, RecordTooLarge
-from otelhouse.bus.kafka.client import MAX_MESSAGE_BYTES, REQUEST_SECONDS, LibraryLog, configuration, log_error
+from otelhouse.bus.kafka.client import (
+    MAX_MESSAGE_BYTES,
+    REQUEST_SECONDS,
+    LibraryLog,
+    configuration,
+    is_fatal,
+    log_error,
+)
 from otelhouse.bus.kafka.topics import Topics
 from otelhouse.clock import Clock
 from otelhouse.config import LogSettings
@@ -150,6 +157,6 @@ class KafkaProducer:
         broken.flush(1.0)
 
     def _on_error(self, error: KafkaError) -> None:
-        if error.fatal():
+        if is_fatal(error):
             self._fatal.set()
         self._log.on_error(error)

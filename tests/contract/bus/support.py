@@ -25,6 +25,8 @@ class Bus:
 
     url: str
     embedded: bool
+    shared_producer: Producer | None = None
+    """On Kafka a producer takes up to a second to begin; tests that change no setting use the same one."""
     opened: list[Log] = field(default_factory=list)
 
     def open(self, **settings: float) -> Log:
@@ -44,6 +46,9 @@ class Bus:
 
     @contextmanager
     def producer(self, **settings: float) -> Iterator[Producer]:
+        if self.shared_producer is not None and not settings:
+            yield self.shared_producer
+            return
         producer = self.open(**settings).producer()
         try:
             yield producer

@@ -17,7 +17,7 @@ from tests.contract.bus.support import PATIENCE, Bus, child, publish
 def test_what_a_killed_writer_was_told_is_stored(bus: Bus) -> None:
     topic = bus.topic()
     acknowledged: list[int] = []
-    for wait in (0.0, 0.013, 0.034):
+    for wait in (0.0, 0.013, 0.034) if bus.embedded else (0.02,):
         with child("publish", bus.url, topic) as process:
             assert process.stdout is not None
             acknowledged = [int(process.stdout.readline())]
@@ -55,18 +55,6 @@ def test_a_killed_reader_is_taken_over_from_its_commit(bus: Bus) -> None:
             committed = reader.consumer.committed(TopicPartition(topic, 0))
             assert committed is not None
             assert (committed.resume, committed.metadata) == (7, "from the child")
-
-
-def test_killed_readers_do_not_stop_writers(bus: Bus) -> None:
-    topic = bus.topic()
-    with bus.producer() as producer:
-        publish(producer, topic, [bytes(100_000)] * 50)
-        for _ in range(3):
-            with child("read", bus.url, topic, bus.group(), "1") as process:
-                assert process.stdout is not None
-                process.stdout.readline()
-        (offset,) = publish(producer, topic, [b"after"])
-        assert offset == 50
 
 
 def test_a_killed_broker_loses_nothing_acknowledged(bus: Bus, request: pytest.FixtureRequest) -> None:

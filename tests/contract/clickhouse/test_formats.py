@@ -58,7 +58,9 @@ def table(client: Client) -> str:
 
 def test_native_rows_of_every_kind_come_back_equal(client: Client, table: str) -> None:
     client.insert(table, [_ROW, _ROW], column_names=list(_COLUMNS))
-    (first, second) = client.query(f"SELECT * FROM {table}", column_formats={"fs": "bytes"}).result_rows
+    (first, second) = client.query(
+        f"SELECT * FROM {table}", column_formats={"fs": "bytes"}, tz_mode="aware"
+    ).result_rows
     assert list(first) == list(second) == _ROW
 
 
