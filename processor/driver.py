@@ -36,15 +36,24 @@ class Driver:
     """Owns the consumer. One thread uses it; workers report to `outcomes`, which any thread may put to."""
 
     def __init__(
-        self, consumer: Consumer, workers: Sequence[Worker], ticker: Ticker, clock: Clock, seconds: float, rows: int
+        self,
+        consumer: Consumer,
+        workers: Sequence[Worker],
+        ticker: Ticker,
+        clock: Clock,
+        seconds: float,
+        rows: int,
+        settle_seconds: float = SETTLE_SECONDS,
     ) -> None:
         self._consumer = consumer
         self._workers = workers
         self._ticker = ticker
         self._clock = clock
+        self._settle_seconds = settle_seconds
         self._limits = {signal.topic: Limits.of(signal, seconds, rows) for signal in Signal}
         self._owned: dict[TopicPartition, Assignment] = {}
-        self._unopened: set[TopicPartition] = set()
+        # Offset of the first record that was polled before its partition was opened, if one was.
+        self._unopened: dict[TopicPartition, int | None] = {}
         self._paused: set[TopicPartition] = set()
         self._commit_at = self._measure_at = clock.monotonic()
         self.outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
@@ -86,11 +95,12 @@ class Driver:
 
     def _assigned(self, names: Iterable[TopicPartition]) -> None:
         # Opened by step(), where the log's being away can be waited out.
-        self._unopened.update(names)
+        self._unopened.update((name, None) for name in names)
 
     def _revoked(self, names: Iterable[TopicPartition]) -> None:
         gone = list(names)
-        self._unopened.difference_update(gone)
+        for name in gone:
+            self._unopened.pop(name, None)
         self._paused.difference_update(gone)
         leaving = [self._owned[name] for name in gone if name in self._owned]
         self._settle(leaving)
@@ -103,7 +113,7 @@ class Driver:
 
     def _settle(self, leaving: list[Assignment]) -> None:
         """Give windows under way a moment to be stored; then have them given up."""
-        deadline = self._clock.monotonic() + SETTLE_SECONDS
+        deadline = self._clock.monotonic() + self._settle_seconds
         while any(each.pending and not each.stopped for each in leaving):
             left = deadline - self._clock.monotonic()
             if left <= 0:
@@ -117,7 +127,7 @@ class Driver:
         limits = self._limits[name.topic]
         fault = ""
         try:
-            held = read_position(position) if position else first_checkpoint(self._consumer.position(name), limits)
+            held = read_position(position) if position else first_checkpoint(self._first_offset(name), limits)
         except CommitError as error:
             held, fault = first_checkpoint(end, limits), str(error)
         if held.emitted > end:
@@ -131,15 +141,27 @@ class Driver:
                 self._consumer.commit({name: checkpoint.position()})
             self._consumer.seek(name, checkpoint.resume)
         self._owned[name] = assignment
-        self._unopened.discard(name)
+        del self._unopened[name]
         _log.info("partition opened", topic=name.topic, partition=name.partition, resume=checkpoint.resume, end=end)
+
+    def _first_offset(self, name: TopicPartition) -> int:
+        polled = self._unopened[name]
+        return self._consumer.position(name) if polled is None else polled
 
     def _feed(self, name: TopicPartition, records: Iterable[Record]) -> None:
         assignment = self._owned.get(name)
-        if assignment is None or assignment.stopped:
+        if assignment is None:
+            self._pass_over(name, next(iter(records)))
+            return
+        if assignment.stopped:
             return
         for window in assignment.feed(records, self._clock.monotonic()):
             self._workers[hash(name) % len(self._workers)].submit(assignment, window)
+
+    def _pass_over(self, name: TopicPartition, record: Record) -> None:
+        """Note what was polled together with the assignment: it is read again once the partition is open."""
+        if name in self._unopened and self._unopened[name] is None:
+            self._unopened[name] = record.offset
 
     def _collect(self) -> None:
         with contextlib.suppress(queue.Empty):

@@ -1,0 +1,148 @@
+"""A log, ClickHouse and processors as real processes, for tests that kill them."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from otelhouse.bus import open_log
+from otelhouse.bus.contract import Outgoing, Producer
+from otelhouse.clickhouse import connect
+from otelhouse.clock import SystemClock
+from otelhouse.config import LogSettings
+from schema.record import Framing
+from schema.signal import Signal
+from tests.processor import requests
+from tests.processor.storage import BLOCK_TABLES, SHARED_TABLES, contents, fresh_database
+from tests.support.clickhouse import ClickHouse
+from tests.support.components import Component, start
+
+PARTITIONS = 2
+WINDOW_SECONDS, WINDOW_ROWS = 0.3, 100
+MOST_BATCHES = 100
+
+
+@dataclass
+class Rig:
+    """Where the parts are. A `run` is a consumer group with a database of its own name."""
+
+    log_url: str
+    clickhouse: ClickHouse
+    data: Path
+    processors: list[Component] = field(default_factory=list)
+
+    def log_settings(self) -> LogSettings:
+        return LogSettings(url=self.log_url, partitions=PARTITIONS)
+
+    def fresh_run(self, run: str) -> None:
+        """Make the database of a run."""
+        fresh_database(self.clickhouse.url, run)
+
+    def start_processor(self, run: str, seconds: float = WINDOW_SECONDS, rows: int = WINDOW_ROWS) -> Component:
+        """A processor of a run."""
+        processor = start(["processor"], self._environment(run, seconds, rows))
+        self.processors.append(processor)
+        return processor
+
+    def _environment(self, run: str, seconds: float, rows: int) -> Mapping[str, str]:
+        return {
+            "OTELHOUSE_DATA": str(self.data),
+            "OTELHOUSE_LOG_URL": self.log_url,
+            "OTELHOUSE_LOG_PARTITIONS": str(PARTITIONS),
+            "OTELHOUSE_CLICKHOUSE_URL": self.clickhouse.url,
+            "OTELHOUSE_CLICKHOUSE_DATABASE": run,
+            "OTELHOUSE_PROCESSOR_GROUP": run,
+            "OTELHOUSE_PROCESSOR_ADMIN": "127.0.0.1:0",
+            "OTELHOUSE_PROCESSOR_WINDOW_SECONDS": str(seconds),
+            "OTELHOUSE_PROCESSOR_WINDOW_ROWS": str(rows),
+        }
+
+    def lag(self, run: str) -> int:
+        """Records that a run has not stored."""
+        log = open_log(self.log_settings(), SystemClock())
+        admin = log.admin()
+        try:
+            lags = admin.lag(run)
+            # A partition that the group has never committed is behind by all it holds.
+            return sum(lags.values()) + (len(Signal) * PARTITIONS - len(lags))
+        finally:
+            admin.close()
+            log.close()
+
+    def until_stored(self, run: str, seconds: float = 30.0) -> None:
+        """Wait until a run has stored and committed all that the log holds."""
+        deadline = time.monotonic() + seconds
+        while (lag := self.lag(run)) > 0:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{run} is {lag} records behind after {seconds} s:\n{self.said()}")
+            time.sleep(0.1)
+
+    def tables(self, run: str) -> dict[str, list[str]]:
+        """All rows of a run, by table."""
+        settings = fresh_database(self.clickhouse.url, run)
+        with connect(settings) as client:
+            return {table: contents(client, table) for table in (*BLOCK_TABLES, *SHARED_TABLES)}
+
+    def said(self) -> str:
+        """The last lines of the processors' logs."""
+        return "".join(line for processor in self.processors for line in processor.log[-15:])
+
+    def close(self) -> None:
+        """End all processors."""
+        for processor in self.processors:
+            if processor.process.poll() is None:
+                processor.kill()
+            for pipe in (processor.process.stdout, processor.process.stderr):
+                if pipe is not None:
+                    pipe.close()
+
+
+class Writer(threading.Thread):
+    """Publishes random requests of all signals until told to finish, or MOST_BATCHES batches.
+
+    `acknowledged` records were taken by the log; `poison` of them are malformed.
+    """
+
+    def __init__(self, log_settings: LogSettings, seed: int, pause: float) -> None:
+        super().__init__(daemon=True)
+        self._rng = random.Random(seed)
+        self._pause = pause
+        self._finish = threading.Event()
+        self._log = open_log(log_settings, SystemClock())
+        self.acknowledged = 0
+        self.poison = 0
+
+    def run(self) -> None:
+        producer = self._log.producer()
+        try:
+            for _ in range(MOST_BATCHES):
+                self._write(producer)
+                if self._finish.wait(self._pause * 2 * self._rng.random()):
+                    return
+        finally:
+            producer.close()
+            self._log.close()
+
+    def finish(self) -> None:
+        """Stop writing and wait."""
+        self._finish.set()
+        self.join(20)
+
+    def _write(self, producer: Producer) -> None:
+        batch = [self._record() for _ in range(self._rng.randint(1, 12))]
+        results = producer.publish(batch).result(30)
+        self.acknowledged += sum(isinstance(result, int) for result in results)
+
+    def _record(self) -> Outgoing:
+        rng, signal = self._rng, self._rng.choice(list(Signal))
+        framing = Framing(rng.choice(("acme", "blue")), 1 + rng.randrange(5), 0, rng.choice((0, 0, 2)))
+        value = requests.request(signal, rng, rng.randint(1, 4)).SerializeToString()
+        headers = framing.headers()
+        if rng.random() < 0.02:
+            self.poison += 1
+            value, headers = (value[:-1], headers) if rng.random() < 0.5 else (value, headers[1:])
+        return Outgoing(signal.topic, rng.randrange(PARTITIONS), value, headers)

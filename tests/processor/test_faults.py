@@ -1,0 +1,115 @@
+"""Kill anything, any time: what is stored in the end is what the same log yields when it is replayed from offset 0."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from otelhouse.bus import open_log
+from otelhouse.clock import SystemClock
+from processor import dead_letter
+from schema.signal import Signal
+from tests.processor.rig import PARTITIONS, WINDOW_ROWS, WINDOW_SECONDS, Rig, Writer
+from tests.processor.storage import BLOCK_TABLES, SHARED_TABLES
+from tests.support.clickhouse import start_clickhouse
+
+LIVE, REPLAYED = "live", "replayed"
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    with start_clickhouse(tmp_path / "clickhouse") as clickhouse:
+        rig = Rig(f"embedded:{tmp_path / 'log'}", clickhouse, tmp_path)
+        _make_topics(rig)
+        rig.fresh_run(LIVE)
+        yield rig
+        rig.close()
+
+
+def _make_topics(rig: Rig) -> None:
+    log = open_log(rig.log_settings(), SystemClock())
+    admin = log.admin()
+    for topic in (*(signal.topic for signal in Signal), dead_letter.TOPIC):
+        admin.ensure_topic(topic, PARTITIONS)
+    admin.close()
+    log.close()
+
+
+def _storm(rig: Rig, rng: random.Random, kills: int, clickhouse_too: bool) -> None:
+    """Write while processors, and ClickHouse, are killed at random times and started again."""
+    writer = Writer(rig.log_settings(), rng.randrange(1 << 30), pause=0.05)
+    writer.start()
+    for _ in range(kills):
+        processor = rig.start_processor(LIVE)
+        time.sleep(rng.uniform(0.05, 1.5))
+        if clickhouse_too and rng.random() < 0.4:
+            rig.clickhouse.kill()
+            if rng.random() < 0.5:
+                time.sleep(rng.uniform(0.0, 0.6))
+                rig.clickhouse.start()
+                time.sleep(rng.uniform(0.0, 0.6))
+        processor.kill()
+        if rig.clickhouse.process is None or rig.clickhouse.process.poll() is not None:
+            rig.clickhouse.start()
+    writer.finish()
+    assert writer.acknowledged > 50
+    assert writer.poison > 0
+
+
+def _assert_replay_is_equal(rig: Rig, without_blocks: bool = False) -> dict[str, list[str]]:
+    rig.until_stored(LIVE)
+    rig.fresh_run(REPLAYED)
+    replaying = rig.start_processor(REPLAYED)
+    rig.until_stored(REPLAYED)
+    replaying.kill()
+    live, replayed = rig.tables(LIVE), rig.tables(REPLAYED)
+    for table in (*BLOCK_TABLES, *SHARED_TABLES):
+        assert live[table], table
+        if without_blocks:
+            live[table], replayed[table] = _unnumbered(live[table]), _unnumbered(replayed[table])
+        assert live[table] == replayed[table], table
+    return live
+
+
+def _unnumbered(rows: list[str]) -> list[str]:
+    return sorted(json.dumps({key: value for key, value in json.loads(row).items() if key != "block"}) for row in rows)
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_killed_processors_lose_and_double_nothing(rig: Rig, seed: int) -> None:
+    _storm(rig, random.Random(seed), kills=5, clickhouse_too=False)
+    rig.start_processor(LIVE)
+    _assert_replay_is_equal(rig)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("seed", range(100, 104))
+def test_a_storm_of_kills_of_processors_and_of_clickhouse(rig: Rig, seed: int) -> None:
+    _storm(rig, random.Random(seed), kills=25, clickhouse_too=True)
+    rig.start_processor(LIVE)
+    _assert_replay_is_equal(rig)
+
+
+def test_an_operator_may_change_the_window_between_kills(rig: Rig) -> None:
+    writer = Writer(rig.log_settings(), 7, pause=0.05)
+    writer.start()
+    for seconds, rows in ((WINDOW_SECONDS, WINDOW_ROWS), (0.8, 500), (0.1, 5)):
+        processor = rig.start_processor(LIVE, seconds, rows)
+        time.sleep(1.5)
+        processor.kill()
+    writer.finish()
+    rig.start_processor(LIVE)
+    # target_info and the index of traces are by window, which differ between the two runs.
+    rig.until_stored(LIVE)
+    rig.fresh_run(REPLAYED)
+    rig.start_processor(REPLAYED)
+    rig.until_stored(REPLAYED)
+    live, replayed = rig.tables(LIVE), rig.tables(REPLAYED)
+    for table in ("spans", "logs", "exemplars"):
+        assert _unnumbered(live[table]) == _unnumbered(replayed[table]), table

@@ -1,0 +1,204 @@
+"""Rows in the real ClickHouse equal what the official protobuf library says of the same requests."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from otelhouse.bus.contract import Record, TopicPartition
+from otelhouse.clickhouse import connect
+from otelhouse.clock import SystemClock
+from processor.build import Builder
+from processor.sink import Sink
+from processor.window import Entry, Window
+from schema.arrow import TABLES
+from schema.clickhouse_ddl import Layout
+from schema.record import Framing, block_number
+from schema.signal import Signal
+from tests.processor import oracle, requests
+from tests.processor.storage import fresh_database
+from tests.support.clickhouse import start_clickhouse
+
+DAY = 19_700
+
+
+class _Patient:
+    def pause(self, seconds: float) -> bool:
+        return False
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    data: Path = tmp_path_factory.mktemp("clickhouse")
+    with start_clickhouse(data) as server:
+        settings = fresh_database(server.url, "rows")
+        with connect(settings) as connected:
+            connected.url_of_test = settings  # type: ignore[attr-defined]  # what _store connects with
+            yield connected
+
+
+def window_of(records: list[Record], end: int = 100) -> Window:
+    entries = tuple(Entry(each, Framing(**_framing(each))) for each in records)
+    name = TopicPartition(records[0].topic, 5)
+    return Window(name, 0, end, DAY * 86_400_000, DAY * 86_400_000, entries, 0)
+
+
+def _framing(record: Record) -> dict[str, Any]:
+    said = dict(record.headers)
+    return {
+        "tenant": said["tenant"].decode(),
+        "items": 1,
+        "accepted_minute": 0,
+        "retention_class": int(said["class"]),
+    }
+
+
+def store(client: Client, builder: Builder, window: Window) -> None:
+    sink = Sink(lambda: connect(client.url_of_test), Layout("rows"), SystemClock())  # type: ignore[attr-defined]
+    built = builder.build(window)
+    assert built.faults == []
+    for rows in built.shared:
+        sink.store_shared(rows, _Patient())
+    for block in built.blocks:
+        sink.store(block, False, _Patient())
+    sink.close()
+
+
+def rows(client: Client, select: str) -> list[dict[str, Any]]:
+    text = client.raw_query(select, fmt="JSONEachRow", settings={"output_format_json_quote_64bit_integers": 0})
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def canonical(found: list[dict[str, Any]]) -> list[str]:
+    return sorted(json.dumps(_whole(row), sort_keys=True) for row in found)
+
+
+def _whole(value: Any) -> Any:
+    """Whole floats as integers, which is how ClickHouse writes them."""
+    if isinstance(value, dict):
+        return {key: _whole(each) for key, each in value.items()}
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def made(signal: Signal, seed: int, count: int = 40) -> list[Record]:
+    rng = random.Random(seed)
+    return [
+        requests.record(signal, n, requests.request(signal, rng), rng.choice(("acme", "blue")), rng.choice((0, 3)))
+        for n in range(count)
+    ]
+
+
+def parsed(signal: Signal, records: list[Record], tenant: str, retention_class: int) -> list[tuple[int, Any]]:
+    chosen = [
+        each
+        for each in records
+        if dict(each.headers)["tenant"].decode() == tenant and int(dict(each.headers)["class"]) == retention_class
+    ]
+    values = requests.parsed(signal, [each.value for each in chosen])
+    return [(each.offset, value) for each, value in zip(chosen, values, strict=True)]
+
+
+SPAN_COLUMNS = """toUnixTimestamp64Nano(time) AS time, duration_ns, lower(hex(trace_id)) AS trace_id,
+    lower(hex(span_id)) AS span_id, lower(hex(parent_id)) AS parent_id, trace_state, flags, service, name, kind, status,
+    status_message, adjusted_count, scope_name, scope_version, scope_attributes, scope_attributes_json, attributes,
+    attributes_json, arrayMap(t -> toUnixTimestamp64Nano(t), events_time) AS events_time, events_name,
+    events_attributes, events_attributes_json, arrayMap(t -> lower(hex(t)), links_trace_id) AS links_trace_id,
+    arrayMap(t -> lower(hex(t)), links_span_id) AS links_span_id, links_trace_state, links_attributes,
+    links_attributes_json"""
+LOG_COLUMNS = """toUnixTimestamp64Nano(time) AS time, toUnixTimestamp64Nano(observed_time) AS observed_time,
+    lower(hex(trace_id)) AS trace_id, lower(hex(span_id)) AS span_id, flags, severity_number, severity_text, service,
+    event_name, body, body_json, scope_name, scope_version, scope_attributes, scope_attributes_json, attributes,
+    attributes_json"""
+PLACES = [("acme", 0), ("acme", 3), ("blue", 0), ("blue", 3)]
+
+
+def test_spans_and_their_index_are_what_was_sent(client: Client) -> None:
+    records = made(Signal.TRACES, 1)
+    store(client, Builder(), window_of(records))
+    for tenant, retention_class in PLACES:
+        where = f"tenant = '{tenant}' AND class = {retention_class} AND day = toDate({DAY})"
+        sent = parsed(Signal.TRACES, records, tenant, retention_class)
+        expected = [row for _, request in sent for row in oracle.spans(request)]
+        assert canonical(rows(client, f"SELECT {SPAN_COLUMNS} FROM spans WHERE {where}")) == canonical(expected)
+        index = rows(
+            client,
+            "SELECT lower(hex(trace_id)) AS trace_id, toUnixTimestamp64Nano(min_time) AS min_time, spans,"
+            f" toUnixTimestamp64Nano(max_time) AS max_time, first_offset, last_offset FROM trace_index WHERE {where}",
+        )
+        assert canonical(index) == canonical(oracle.trace_index(sent))
+    assert rows(client, "SELECT DISTINCT block FROM spans UNION DISTINCT SELECT DISTINCT block FROM trace_index") == [
+        {"block": block_number(5, 100)}
+    ]
+
+
+def test_every_span_finds_its_resource(client: Client) -> None:
+    orphans = "SELECT count() AS n FROM spans WHERE (tenant, resource) NOT IN (SELECT tenant, resource FROM resources)"
+    assert rows(client, orphans) == [{"n": 0}]
+    said = rows(client, "SELECT DISTINCT service, attributes['service.name'] AS name FROM resources")
+    assert canonical(said) == canonical(
+        [{"service": name or "unknown_service", "name": name} for name in ("shop", "cart", "")]
+    )
+
+
+def test_logs_are_what_was_sent(client: Client) -> None:
+    records = made(Signal.LOGS, 2)
+    store(client, Builder(), window_of(records))
+    for tenant, retention_class in PLACES:
+        where = f"tenant = '{tenant}' AND class = {retention_class}"
+        sent = parsed(Signal.LOGS, records, tenant, retention_class)
+        expected = [row for _, request in sent for row in oracle.logs(request)]
+        assert canonical(rows(client, f"SELECT {LOG_COLUMNS} FROM logs WHERE {where}")) == canonical(expected)
+
+
+SERIES = "(SELECT DISTINCT tenant, class, series, metric, labels, type, unit, temporality FROM series)"
+
+
+def test_samples_and_exemplars_are_what_was_sent(client: Client) -> None:
+    records = made(Signal.METRICS, 3)
+    builder = Builder()
+    # Two windows: what the second finds known must come out as what the first found new.
+    store(client, builder, window_of(records[:20], end=20))
+    store(client, builder, window_of(records[20:], end=40))
+    for tenant, retention_class in PLACES:
+        where = f"tenant = '{tenant}' AND class = {retention_class}"
+        sent = parsed(Signal.METRICS, records, tenant, retention_class)
+        found = rows(
+            client,
+            "SELECT metric, labels, type, unit, temporality, toUnixTimestamp64Milli(time) AS time,"
+            f" reinterpretAsUInt64(value) AS value FROM samples JOIN {SERIES} AS s USING (tenant, class, series)"
+            f" WHERE {where} AND metric != 'target_info'",
+        )
+        assert canonical(found) == canonical([row for _, request in sent for row in oracle.samples(request)])
+        found = rows(
+            client,
+            "SELECT metric, labels, toUnixTimestamp64Milli(time) AS time, reinterpretAsUInt64(value) AS value,"
+            " lower(hex(trace_id)) AS trace_id, lower(hex(span_id)) AS span_id, attributes, attributes_json"
+            f" FROM exemplars JOIN {SERIES} AS s USING (tenant, class, series) WHERE {where}",
+        )
+        assert canonical(found) == canonical([row for _, request in sent for row in oracle.exemplars(request)])
+
+
+def test_a_resource_with_more_than_its_identity_has_target_info(client: Client) -> None:
+    (record,) = made(Signal.METRICS, 9, count=1)
+    store(client, Builder(), window_of([record], end=60))
+    (request,) = requests.parsed(Signal.METRICS, [record.value])
+    found = rows(
+        client,
+        "SELECT labels, toUnixTimestamp64Milli(time) AS time"
+        f" FROM samples JOIN {SERIES} AS s USING (tenant, class, series)"
+        f" WHERE metric = 'target_info' AND block = {block_number(5, 60)} AND value = 1 AND type = 'info'",
+    )
+    assert canonical(found) == canonical(list(oracle.target_infos(request)))
+    assert found
+
+
+def test_arrow_schemas_fit_the_tables(client: Client) -> None:
+    for table, schema in TABLES.items():
+        columns = [row["name"] for row in rows(client, f"DESCRIBE TABLE {table}")]
+        assert columns == schema.names, table
