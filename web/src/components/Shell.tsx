@@ -42,8 +42,15 @@ export function Shell({ children }: { children: ReactNode }) {
             GraphiQL
           </a>
           <div className="keys" aria-hidden="true">
-            <kbd>/</kbd> search <kbd>j</kbd>
-            <kbd>k</kbd> move <kbd>↵</kbd> open
+            <span>
+              <kbd>/</kbd> search
+            </span>
+            <span>
+              <kbd>j</kbd> <kbd>k</kbd> move
+            </span>
+            <span>
+              <kbd>↵</kbd> open
+            </span>
           </div>
           {tenant && (
             <div className="tenant">

@@ -23,6 +23,10 @@ export function Waterfall({ trace, roots, colourOf, selected, select }: Props) {
   const [collapsed, setCollapsed] = useState<ReadonlySet<number>>(new Set());
   const rows = useMemo(() => visibleRows(roots, collapsed), [roots, collapsed]);
   const total = useMemo(() => lengthOf(roots), [roots]);
+  const ticks = linearTicks(total / 1e6, 5).map((millis) => ({
+    millis,
+    left: `${((millis * 1e6) / total) * 100}%`,
+  }));
   const logs = useMemo(() => logsBySpan(trace), [trace]);
   const box = useRef<HTMLDivElement>(null);
   const [from, to, follow] = useWindow(box, rows.length);
@@ -68,8 +72,8 @@ export function Waterfall({ trace, roots, colourOf, selected, select }: Props) {
           </button>
         </div>
         <div className="ruler-ticks">
-          {linearTicks(total / 1e6, 5).map((millis) => (
-            <span key={millis} style={{ left: `${((millis * 1e6) / total) * 100}%` }}>
+          {ticks.map(({ millis, left }) => (
+            <span key={millis} style={{ left }}>
               {duration(millis)}
             </span>
           ))}
@@ -77,6 +81,11 @@ export function Waterfall({ trace, roots, colourOf, selected, select }: Props) {
       </div>
       <div className="rows" ref={box} onScroll={follow} role="tree" aria-label="Spans">
         <div className="rows-all" style={{ height: rows.length * ROW }}>
+          <div className="grid">
+            {ticks.map(({ millis, left }) => (
+              <span key={millis} style={{ left }} />
+            ))}
+          </div>
           {rows.slice(from, to).map((node, index) => (
             <WaterfallRow
               key={node.index}

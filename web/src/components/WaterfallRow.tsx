@@ -87,8 +87,7 @@ function Caret({ node, closed, toggle }: Props) {
 function Bar({ node, total, logs, origin }: Props) {
   const { span } = node;
   const share = (nanos: number) => `${Math.max(0, Math.min(1, nanos / total)) * 100}%`;
-  const end = (node.offset + span.durationNs) / total;
-  const label = duration(span.durationNs / 1e6);
+  const place = labelPlace(node.offset / total, (node.offset + span.durationNs) / total);
   return (
     <div className="row-time">
       <span className="row-bar" style={{ left: share(node.offset), width: share(span.durationNs) }} />
@@ -110,18 +109,17 @@ function Bar({ node, total, logs, origin }: Props) {
           style={{ left: share(nanosAfter(origin, log.time)) }}
         />
       ))}
-      {end > 0.85 ? (
-        <span
-          className="row-label before"
-          style={{ right: `calc(${(1 - node.offset / total) * 100}% + 6px)` }}
-        >
-          {label}
-        </span>
-      ) : (
-        <span className="row-label" style={{ left: `calc(${end * 100}% + 6px)` }}>
-          {label}
-        </span>
-      )}
+      <span className={`row-label ${place.where}`} style={place.style}>
+        {duration(span.durationNs / 1e6)}
+      </span>
     </div>
   );
+}
+
+/** The label stands after its bar, else before it, else inside: wherever a line has room for it. */
+function labelPlace(start: number, end: number) {
+  const percent = (share: number) => `calc(${share * 100}% + 6px)`;
+  if (end < 0.88) return { where: "after", style: { left: percent(end) } };
+  if (start > 0.12) return { where: "before", style: { right: percent(1 - start) } };
+  return { where: "inside", style: { right: percent(1 - end) } };
 }

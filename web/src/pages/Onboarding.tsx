@@ -123,8 +123,8 @@ function Receiving({ seeServices }: { seeServices: (() => void) | undefined }) {
             <span className="state">
               {data && came(data) ? <Icon name="done" /> : <span className="pulse" />}
             </span>
-            {name}
-            {data && came(data) ? href ? <Link href={href}>received, look</Link> : "received" : "waiting"}
+            <span>{name}</span>
+            <Arrived came={data !== undefined && came(data)} href={href} />
           </li>
         ))}
       </ul>
@@ -141,6 +141,11 @@ function Receiving({ seeServices }: { seeServices: (() => void) | undefined }) {
       {error && <ErrorNote error={error} retry={reload} />}
     </section>
   );
+}
+
+function Arrived({ came, href }: { came: boolean; href: string | undefined }) {
+  if (!came) return <span>waiting</span>;
+  return href ? <Link href={href}>look</Link> : <span>received</span>;
 }
 
 const SIGNALS: readonly [name: string, href: string | undefined, came: (arrivals: Arrivals) => boolean][] = [
