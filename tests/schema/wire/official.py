@@ -188,7 +188,7 @@ _INTEGERS = {
 
 def _scalar(field: FieldDescriptor, rng: random.Random) -> Any:
     if field.type == FieldDescriptor.TYPE_STRING:
-        return "".join(rng.choice("ab.\n\x00\"\\é€😀") for _ in range(rng.randrange(12)))
+        return "".join(rng.choice('ab.\n\x00"\\é€😀') for _ in range(rng.randrange(12)))
     if field.type == FieldDescriptor.TYPE_BYTES:
         return rng.randbytes(rng.choice((0, 8, 16, rng.randrange(40))))
     if field.type == FieldDescriptor.TYPE_BOOL:
@@ -197,5 +197,3 @@ def _scalar(field: FieldDescriptor, rng: random.Random) -> Any:
         return rng.choice((0.0, -0.0, 1.0, 0.1, float("nan"), float("inf"), -1e300, rng.random()))
     low, high = _INTEGERS[field.type]
     return rng.choice((low, high, 0, 1, rng.randrange(100) if low >= 0 else rng.randrange(-3, 20)))
-
-
