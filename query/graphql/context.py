@@ -78,6 +78,7 @@ class Context:
     database: Database
     tenant: str
     clock: Clock
+    operation_name: str | None = None
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:

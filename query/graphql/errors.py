@@ -36,7 +36,7 @@ def _explained(error: GraphQLError) -> tuple[str, dict[str, Any]]:
     cause = error.original_error
     if isinstance(cause, QueryError):
         return str(cause), {"code": cause.code}
-    if isinstance(cause, RecursionError):
+    if error.path is None and isinstance(cause, RecursionError):
         return _TOO_DEEP, {"code": "LIMIT_EXCEEDED"}
     if error.path is None and (cause is None or isinstance(cause, (GraphQLError, ValueError))):
         # GraphQL's own: syntax, validation, a variable that does not fit.

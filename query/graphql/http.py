@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types.execution import PreExecutionError
 
 from otelhouse.clock import Clock
@@ -86,13 +87,16 @@ class GraphQLEndpoint:
 
     async def _execute(self, operation: _Operation, tenant: str, media: str) -> tuple[Response, str]:
         try:
-            context = Context(self._database, tenant, self._clock)
+            context = Context(self._database, tenant, self._clock, operation.name)
             result = await schema.execute(
                 operation.query,
                 variable_values=operation.variables,
                 context_value=context,
                 operation_name=operation.name,
             )
+        except (CannotGetOperationTypeError, InvalidOperationTypeError):
+            refused = request_error("operationName: the document has no query of this name")
+            return _json({"errors": [refused]}, 200 if media == _JSON else 400, media), "BAD_INPUT"
         except Exception as error:  # noqa: BLE001 - the client gets an id, the log gets the error
             message, extensions = internal(error)
             body: dict[str, Any] = {"errors": [{"message": message, "extensions": extensions}]}
@@ -139,7 +143,7 @@ def _operation(body: bytes) -> _Operation:
         given = orjson.loads(body)
     except orjson.JSONDecodeError:
         raise _Refused(400, "the body is not JSON") from None
-    if not isinstance(given, dict) or not isinstance(given.get("query"), str):
+    if not isinstance(given, dict) or not isinstance(given.get("query"), str) or not given["query"]:
         raise _Refused(400, "the body is not an object with a string 'query'")
     variables, name = given.get("variables"), given.get("operationName")
     if variables is not None and not isinstance(variables, dict):

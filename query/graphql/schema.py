@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import strawberry
-from graphql import GraphQLError
-from strawberry.extensions import AddValidationRules, MaxTokensLimiter
+from graphql import GraphQLError, OperationDefinitionNode
+from strawberry.extensions import AddValidationRules, MaxTokensLimiter, SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
@@ -80,8 +82,22 @@ class Schema(strawberry.Schema):
         pass
 
 
+class NameOfSeveral(SchemaExtension):
+    """A document of several operations needs the name of the one to run; Strawberry would run the first."""
+
+    def on_validate(self) -> Iterator[None]:
+        context = self.execution_context
+        document = context.graphql_document
+        operations = (
+            [node for node in document.definitions if isinstance(node, OperationDefinitionNode)] if document else []
+        )
+        if len(operations) > 1 and context.context.operation_name is None:
+            context.pre_execution_errors = [GraphQLError("operationName: which of the operations is to run?")]
+        yield
+
+
 schema = Schema(
     query=Query,
     config=StrawberryConfig(scalar_map=SCALARS),
-    extensions=[lambda: AddValidationRules([CostLimit]), lambda: MaxTokensLimiter(MAX_TOKENS)],
+    extensions=[NameOfSeveral, lambda: AddValidationRules([CostLimit]), lambda: MaxTokensLimiter(MAX_TOKENS)],
 )
