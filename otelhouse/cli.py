@@ -15,7 +15,7 @@ import typer
 
 from otelhouse import config_sources
 from otelhouse.clock import Clock, SystemClock
-from otelhouse.component import Ready, print_ready, report_fault, report_startup_error, run_component
+from otelhouse.component import Ready, hold_stop_signals, print_ready, report_fault, report_startup_error, run_component
 from otelhouse.config import Settings, TelemetrySettings
 from otelhouse.config_sources import ConfigError, Flag, Key
 from otelhouse.errors import StartupError
@@ -88,6 +88,7 @@ def ingest(otlp_grpc: GrpcOption = None, otlp_http: OtlpHttpOption = None, confi
     settings = _settings(
         "ingest", config, {_OTLP_GRPC: ("--otlp-grpc", otlp_grpc), _OTLP_HTTP: ("--otlp-http", otlp_http)}
     )
+    hold_stop_signals()
     from ingest.main import run
 
     _serve(run, settings)
@@ -100,6 +101,7 @@ def processor(
 ) -> None:
     """Read the log and write ClickHouse."""
     settings = _settings("processor", config, {_ADMIN: ("--admin", admin)})
+    hold_stop_signals()
     from processor.main import run
 
     _serve(run, settings)
@@ -109,6 +111,7 @@ def processor(
 def query(http: HttpOption = None, config: ConfigOption = None) -> None:
     """Answer GraphQL and serve the dashboard."""
     settings = _settings("query", config, {_HTTP: ("--http", http)})
+    hold_stop_signals()
     from query.main import run
 
     _serve(run, settings)
@@ -122,6 +125,7 @@ def clickhouse(
 ) -> None:
     """Run the embedded ClickHouse behind its HTTP interface."""
     settings = _settings("clickhouse", config, {_DATA: ("--data", data)})
+    hold_stop_signals()
     from otelhouse.clickhouse_server.main import run
 
     _exit(run_component(lambda stop, ready: run(settings.data, listen, SystemClock(), stop, ready)))

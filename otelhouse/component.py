@@ -29,12 +29,19 @@ EXIT_FAULT = 70
 _log = get_logger(__name__)
 
 
+def hold_stop_signals() -> None:
+    """Leave the signals that stop us to the thread that waits for them; the main thread may be in native code.
+
+    Every thread must have them blocked, so this comes before libraries that start threads are imported (numpy's does,
+    at import): any one that is missed takes a SIGTERM as the order to die at once, without a drain.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+
+
 def run_component(run: Callable[[threading.Event, Ready], None]) -> int:
     """Run until it returns, or a signal sets its stop event and it has drained. Returns the exit code."""
     stop = threading.Event()
-    # A thread waits for signals, because the main thread may be in native code, where no handler would run.
-    # Blocked before any other thread is made: all inherit it.
-    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    hold_stop_signals()
     threading.Thread(target=_wait_for_signals, args=(stop,), daemon=True, name="signals").start()
     try:
         run(stop, print_ready)
