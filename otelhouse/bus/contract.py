@@ -131,7 +131,9 @@ class Consumer(Protocol):
     def poll(self, timeout: float, max_bytes: int = 8 << 20) -> list[Record]:
         """Records of any assigned partitions, in offset order within each; [] after `timeout` seconds.
 
-        At least one record if there is one, whatever its size. Raises LogUnavailable.
+        At least one record if there is one, whatever its size; some may be of a partition that this very
+        call assigned (on_assigned has run by then). Raises LogUnavailable, and what a callback raises: no record is
+        lost by it, and an on_assigned that failed is called again by a later poll.
         """
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
@@ -169,14 +171,17 @@ class LogAdmin(Protocol):
         """Create it, or grow it to `partitions`; never shrinks. Raises LogUnavailable."""
 
     def lag(self, group: str) -> Mapping[TopicPartition, int]:
-        """Records between each partition's end and the group's `resume`."""
+        """Records between each partition's end and the group's `resume`.
+
+        Of the topics that the group has subscribed to (embedded) or committed to (Kafka). Raises LogUnavailable.
+        """
 
     def close(self) -> None:
         """Release. May be called twice."""
 
 
 class Log(Protocol):
-    """A way to the log: what `otelhouse.bus.open_log(settings)` returns. Opening connects to nothing yet."""
+    """A way to the log: what `otelhouse.bus.open_log(settings, clock)` returns. Opening connects to nothing yet."""
 
     def producer(self) -> Producer: ...
 
@@ -187,4 +192,5 @@ class Log(Protocol):
     def check(self) -> None:
         """For /readyz: raises LogError if the log cannot be reached within two seconds."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Release, after all that it gave out was closed. May be called twice."""

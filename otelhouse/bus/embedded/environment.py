@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,63 +26,69 @@ _open: dict[Path, Environment] = {}
 _open_lock = threading.Lock()
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Transaction:
-    """A transaction and the handles of the environment's tables, by name."""
+    """A transaction over tables, which share one B-tree: a table is a first byte that its keys begin with.
+
+    LMDB's own named tables cannot be opened without its write lock, which a process that hangs may hold.
+    """
 
     raw: lmdb.Transaction[memoryview]
-    tables: dict[str, lmdb._Database]
 
     @property
     def number(self) -> int:
         """Number of the last transaction that this snapshot shows (of this one, if it writes)."""
         return self.raw.id()
 
-    def get(self, table: str, key: bytes) -> memoryview | None:
-        return self.raw.get(key, db=self.tables[table])
+    def get(self, table: bytes, key: bytes) -> memoryview | None:
+        return self.raw.get(table + key)
 
-    def put(self, table: str, key: bytes, value: bytes | bytearray) -> None:
-        self.raw.put(key, value, db=self.tables[table])
+    def put(self, table: bytes, key: bytes, value: bytes | bytearray) -> None:
+        self.raw.put(table + key, value)
 
-    def delete(self, table: str, key: bytes) -> None:
-        self.raw.delete(key, db=self.tables[table])
+    def delete(self, table: bytes, key: bytes) -> None:
+        self.raw.delete(table + key)
 
-    def cursor(self, table: str) -> lmdb.Cursor[memoryview]:
-        return self.raw.cursor(self.tables[table])
+    def values(self, table: bytes, first: bytes) -> Iterator[memoryview]:
+        """Values from this key on, to the end of the store: the caller knows where to stop."""
+        cursor = self.raw.cursor()
+        found = cursor.set_range(table + first)
+        while found:
+            yield cursor.value()
+            found = cursor.next()
 
-    def under(self, table: str, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+    def under(self, table: bytes, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Rows whose key begins with `prefix`, in order, without the prefix. Do not write while iterating."""
-        cursor = self.cursor(table)
-        found = cursor.set_range(prefix)
+        cursor = self.raw.cursor()
+        whole = table + prefix
+        found = cursor.set_range(whole)
         while found:
             key = bytes(cursor.key())
-            if not key.startswith(prefix):
+            if not key.startswith(whole):
                 return
-            yield key[len(prefix) :], bytes(cursor.value())
+            yield key[len(whole) :], bytes(cursor.value())
             found = cursor.next()
 
 
 class Environment:
     """Use `share()` and `release()`; thread-safe."""
 
-    def __init__(self, path: Path, map_size: int, tables: Sequence[str], metasync: bool) -> None:
+    def __init__(self, path: Path, map_size: int, metasync: bool) -> None:
         self._path = path
         self._map_size = map_size
-        self._names = tables
         self._metasync = metasync
         self._users = 0
         self._active = 0
         self._bytes_read = 0
         self._idle = threading.Condition()
         self._environment: lmdb.Environment | None = None
-        self._tables: dict[str, lmdb._Database] = {}
 
     @classmethod
-    def share(cls, path: Path, map_size: int, tables: Sequence[str], metasync: bool = True) -> Environment:
+    def share(cls, path: Path, map_size: int, metasync: bool = True) -> Environment:
         """The environment at this path; without `metasync` a crash of the machine may undo the last commits."""
         path = path.resolve()
         with _open_lock:
-            environment = _open.setdefault(path, cls(path, map_size, tables, metasync))
+            environment = _open.setdefault(path, cls(path, map_size, metasync))
             environment._users += 1
             return environment
 
@@ -110,7 +116,7 @@ class Environment:
                 handle.set_mapsize(0)
                 raw = handle.begin(buffers=True)
             with raw:
-                yield Transaction(raw, self._tables)
+                yield Transaction(raw)
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
@@ -122,7 +128,7 @@ class Environment:
                 handle.set_mapsize(0)
                 raw = handle.begin(write=True, buffers=True)
             with raw:
-                yield Transaction(raw, self._tables)
+                yield Transaction(raw)
 
     def last_transaction(self) -> int:
         """Number of the last transaction committed by any process: a cheap look for news."""
@@ -169,16 +175,13 @@ class Environment:
         handle = lmdb.open(
             str(self._path),
             map_size=self._map_size,
-            max_dbs=len(self._names),
             max_readers=MAX_READERS,
-            max_spare_txns=1,
             metasync=self._metasync,
             readahead=False,
             meminit=False,
         )
         try:
             handle.reader_check()
-            self._tables = {name: handle.open_db(name.encode()) for name in self._names}
         except BaseException:
             handle.close()
             raise

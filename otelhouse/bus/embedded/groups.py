@@ -15,7 +15,8 @@ from otelhouse.bus.contract import Position, TopicPartition
 from otelhouse.bus.embedded.environment import Transaction
 from otelhouse.bus.embedded.retention import Floor
 
-TABLES = ("subscriptions", "members", "owners", "commits", "counters")
+_SUBSCRIPTIONS, _MEMBERS, _OWNERS, _COMMITS, _COUNTERS = b"s", b"m", b"o", b"c", b"n"
+"""Tables."""
 _NUMBER = struct.Struct(">Q")
 _PARTITION = struct.Struct(">I")
 _SEPARATOR = b"\0"
@@ -31,28 +32,28 @@ class Member:
 
 def new_member(transaction: Transaction) -> str:
     """An id that no member had before. Ids sort by age."""
-    before = transaction.get("counters", b"member")
+    before = transaction.get(_COUNTERS, b"member")
     number = 1 if before is None else _NUMBER.unpack(before)[0] + 1
-    transaction.put("counters", b"member", _NUMBER.pack(number))
+    transaction.put(_COUNTERS, b"member", _NUMBER.pack(number))
     return f"{number:012}"
 
 
 def put_member(transaction: Transaction, group: str, name: str, member: Member) -> None:
     """Join, or say that one is still alive."""
     row = json.dumps({"topics": member.topics, "polled": member.polled})
-    transaction.put("members", _key(group, name), row.encode())
+    transaction.put(_MEMBERS, _key(group, name), row.encode())
 
 
 def subscribe(transaction: Transaction, group: str, topics: Iterable[str]) -> None:
     """From now on the group holds what it has not read of these topics."""
     for topic in topics:
-        transaction.put("subscriptions", _key(group, topic), b"")
+        transaction.put(_SUBSCRIPTIONS, _key(group, topic), b"")
 
 
 def members(transaction: Transaction, group: str) -> dict[str, Member]:
     """All members, dead or alive, by id."""
     found: dict[str, Member] = {}
-    for name, value in transaction.under("members", _key(group, "")):
+    for name, value in transaction.under(_MEMBERS, _key(group, "")):
         row = json.loads(value)
         found[name.decode()] = Member(tuple(row["topics"]), row["polled"])
     return found
@@ -60,7 +61,7 @@ def members(transaction: Transaction, group: str) -> dict[str, Member]:
 
 def remove_member(transaction: Transaction, group: str, name: str) -> None:
     """Leave: its partitions are free."""
-    transaction.delete("members", _key(group, name))
+    transaction.delete(_MEMBERS, _key(group, name))
     for partition, owner in owners(transaction, group).items():
         if owner == name:
             set_owner(transaction, group, partition, None)
@@ -68,39 +69,39 @@ def remove_member(transaction: Transaction, group: str, name: str) -> None:
 
 def owners(transaction: Transaction, group: str) -> dict[TopicPartition, str]:
     """Owner of each partition that has one."""
-    return {_partition(key): value.decode() for key, value in transaction.under("owners", _key(group, ""))}
+    return {_partition(key): value.decode() for key, value in transaction.under(_OWNERS, _key(group, ""))}
 
 
 def set_owner(transaction: Transaction, group: str, partition: TopicPartition, member: str | None) -> None:
     """Give a partition to a member, or set it free."""
     if member is None:
-        transaction.delete("owners", _partition_key(group, partition))
+        transaction.delete(_OWNERS, _partition_key(group, partition))
     else:
-        transaction.put("owners", _partition_key(group, partition), member.encode())
+        transaction.put(_OWNERS, _partition_key(group, partition), member.encode())
 
 
 def commit(transaction: Transaction, group: str, partition: TopicPartition, position: Position) -> None:
     """Keep a position."""
     value = _NUMBER.pack(position.resume) + position.metadata.encode()
-    transaction.put("commits", _partition_key(group, partition), value)
+    transaction.put(_COMMITS, _partition_key(group, partition), value)
 
 
 def committed(transaction: Transaction, group: str, partition: TopicPartition) -> Position | None:
     """The last position kept."""
-    value = transaction.get("commits", _partition_key(group, partition))
+    value = transaction.get(_COMMITS, _partition_key(group, partition))
     return None if value is None else _position(bytes(value))
 
 
 def resumes(transaction: Transaction, group: str) -> dict[TopicPartition, int]:
     """`resume` of each partition that the group has committed."""
-    rows = transaction.under("commits", _key(group, ""))
+    rows = transaction.under(_COMMITS, _key(group, ""))
     return {_partition(key): _position(value).resume for key, value in rows}
 
 
 def subscriptions(transaction: Transaction) -> dict[str, set[str]]:
     """Topics that each group ever subscribed to."""
     found: dict[str, set[str]] = {}
-    for key, _ in transaction.under("subscriptions", b""):
+    for key, _ in transaction.under(_SUBSCRIPTIONS, b""):
         group, topic = key.decode().split("\0")
         found.setdefault(group, set()).add(topic)
     return found

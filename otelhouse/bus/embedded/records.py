@@ -9,7 +9,8 @@ from otelhouse.bus.contract import Record, TopicPartition
 from otelhouse.bus.embedded import codec
 from otelhouse.bus.embedded.environment import Transaction
 
-TABLES = ("topics", "partitions", "records")
+_TOPICS, _PARTITIONS, _RECORDS = b"t", b"p", b"r"
+"""Tables."""
 _TOPIC = struct.Struct(">HI")
 _STATE = struct.Struct(">QQQ")
 
@@ -31,12 +32,12 @@ class PartitionState:
 
 def topics(transaction: Transaction) -> dict[str, tuple[int, int]]:
     """(id, partitions) by name."""
-    return {name.decode(): _TOPIC.unpack(value) for name, value in transaction.under("topics", b"")}
+    return {name.decode(): _TOPIC.unpack(value) for name, value in transaction.under(_TOPICS, b"")}
 
 
 def topic(transaction: Transaction, name: str) -> tuple[int, int] | None:
     """(id, partitions), or None if there is no such topic."""
-    value = transaction.get("topics", name.encode())
+    value = transaction.get(_TOPICS, name.encode())
     return None if value is None else _TOPIC.unpack(value)
 
 
@@ -45,7 +46,7 @@ def ensure_topic(transaction: Transaction, name: str, partitions: int) -> None:
     known = topics(transaction)
     topic_id, before = known.get(name, (len(known), 0))
     if partitions > before:
-        transaction.put("topics", name.encode(), _TOPIC.pack(topic_id, partitions))
+        transaction.put(_TOPICS, name.encode(), _TOPIC.pack(topic_id, partitions))
 
 
 def state(transaction: Transaction, name: str, partition: int) -> PartitionState | None:
@@ -67,13 +68,13 @@ def states(transaction: Transaction) -> dict[TopicPartition, PartitionState]:
 
 def save(transaction: Transaction, changed: PartitionState) -> None:
     """Keep a partition's state."""
-    transaction.put("partitions", changed.key, _STATE.pack(changed.start, changed.end, changed.size))
+    transaction.put(_PARTITIONS, changed.key, _STATE.pack(changed.start, changed.end, changed.size))
 
 
 def append(transaction: Transaction, partition: PartitionState, encoded: bytearray) -> int:
     """Put a record at the partition's end and return its offset; the caller saves the state."""
     offset = partition.end
-    transaction.put("records", codec.record_key(partition.topic_id, partition.partition, offset), encoded)
+    transaction.put(_RECORDS, codec.record_key(partition.topic_id, partition.partition, offset), encoded)
     partition.end += 1
     partition.size += codec.room(len(encoded))
     return offset
@@ -83,12 +84,12 @@ def head(transaction: Transaction, partition: PartitionState) -> memoryview | No
     """The oldest record kept, encoded."""
     if partition.start >= partition.end:
         return None
-    return transaction.get("records", codec.record_key(partition.topic_id, partition.partition, partition.start))
+    return transaction.get(_RECORDS, codec.record_key(partition.topic_id, partition.partition, partition.start))
 
 
 def delete_head(transaction: Transaction, partition: PartitionState, size: int) -> None:
     """Delete the oldest record kept, which occupies `size` bytes; the caller saves the state."""
-    transaction.delete("records", codec.record_key(partition.topic_id, partition.partition, partition.start))
+    transaction.delete(_RECORDS, codec.record_key(partition.topic_id, partition.partition, partition.start))
     partition.start += 1
     partition.size -= size
 
@@ -102,22 +103,20 @@ def read(
     into: list[Record],
 ) -> tuple[int, int]:
     """Add records from `offset` on while they fit (the first one of `into` always does): (next offset, bytes)."""
-    cursor = transaction.cursor("records")
     at, size = max(offset, partition.start), 0
-    found = at < partition.end and cursor.set_range(codec.record_key(partition.topic_id, partition.partition, at))
-    while found and at < partition.end:
-        encoded = cursor.value()
-        if into and size + len(encoded) > max_bytes:
+    if at >= partition.end:
+        return at, size
+    for encoded in transaction.values(_RECORDS, codec.record_key(partition.topic_id, partition.partition, at)):
+        if at == partition.end or (into and size + len(encoded) > max_bytes):
             break
         into.append(codec.decode(name, at, encoded))
         size += len(encoded)
         at += 1
-        found = cursor.next()
     return at, size
 
 
 def _load(transaction: Transaction, topic_id: int, partition: int) -> PartitionState:
-    value = transaction.get("partitions", codec.partition_key(topic_id, partition))
+    value = transaction.get(_PARTITIONS, codec.partition_key(topic_id, partition))
     if value is None:
         return PartitionState(topic_id, partition)
     return PartitionState(topic_id, partition, *_STATE.unpack(value))

@@ -9,7 +9,7 @@ from otelhouse.bus.contract import LogFull, TopicPartition
 from otelhouse.bus.embedded import codec, records
 from otelhouse.bus.embedded.environment import Transaction
 
-EXPIRE_AT_ONCE = 2000
+EXPIRE_AT_ONCE = 10_000
 """Records that one transaction deletes at most: writers of other processes wait for it."""
 
 

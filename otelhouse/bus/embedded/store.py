@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from otelhouse.bus.embedded import groups, records
 from otelhouse.bus.embedded.environment import Environment
 
 _GROUPS_MAP_BYTES = 256 << 20
@@ -25,8 +24,8 @@ class Store:
         map_size = 2 * retention_bytes + _SLACK_BYTES
         self.directory = directory.absolute()
         self.members = self.directory / "members"
-        self.records = Environment.share(self.directory / "records", map_size, records.TABLES)
-        self.groups = Environment.share(self.directory / "groups", _GROUPS_MAP_BYTES, groups.TABLES, metasync=False)
+        self.records = Environment.share(self.directory / "records", map_size)
+        self.groups = Environment.share(self.directory / "groups", _GROUPS_MAP_BYTES, metasync=False)
         self._closed = threading.Event()
 
     def close(self) -> None:

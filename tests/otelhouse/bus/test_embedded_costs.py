@@ -28,6 +28,19 @@ def test_publishes_that_wait_share_a_transaction(log: EmbeddedLog, directory: Pa
     store.close()
 
 
+def test_the_store_of_records_is_told_to_sync(directory: Path) -> None:
+    """A crash of the machine cannot be tried here; that LMDB syncs data and meta page before it answers can."""
+    store = Store(directory, 16 << 20)
+    store.records.last_transaction()
+    handle = store.records._environment
+    assert handle is not None
+    flags = handle.flags()
+    assert flags["sync"]
+    assert flags["metasync"]
+    assert not flags["writemap"], "a full disk would be a SIGBUS"
+    store.close()
+
+
 def test_a_publish_is_polled_soon(log: EmbeddedLog) -> None:
     reader, producer = Reader(log.consumer("group"), [TOPIC]), log.producer()
     reader.until(lambda: bool(reader.owned))
