@@ -89,10 +89,10 @@ class Slices:
 
 def arrow_bytes(offsets: npt.NDArray[np.int64], values: npt.NDArray[np.uint8], binary: bool = False) -> pa.Array:
     """An Arrow string or binary array over int64[n+1] offsets into uint8[] values, without copying the values."""
-    rows = len(offsets) - 1
     if int(offsets[-1]) > _INT32_MAX:
-        kind = pa.LargeBinaryArray if binary else pa.LargeStringArray
+        kind = pa.large_binary() if binary else pa.large_string()
+        place = pa.py_buffer(offsets)
     else:
-        kind = pa.BinaryArray if binary else pa.StringArray
-        offsets = offsets.astype(np.int32)
-    return kind.from_buffers(rows, pa.py_buffer(offsets), pa.py_buffer(values))
+        kind = pa.binary() if binary else pa.string()
+        place = pa.py_buffer(offsets.astype(np.int32))
+    return pa.Array.from_buffers(kind, len(offsets) - 1, [None, place, pa.py_buffer(values)])
