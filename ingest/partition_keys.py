@@ -12,8 +12,7 @@ from schema.hash import xxh64_slices
 from schema.partition_key import series_key_bytes
 from schema.prometheus_name import MetricKind, translated_family
 from schema.signal import Signal
-from schema.wire import Owner, Scan, Slices
-from schema.wire.text import text_of_values
+from schema.wire import Owner, Scan, Slices, ValueKind
 
 Rows = npt.NDArray[np.int64]
 Keys = npt.NDArray[np.uint64]
@@ -66,10 +65,18 @@ def _targets(scan: Scan) -> npt.NDArray[np.object_]:
 def _texts(scan: Scan, key: bytes) -> list[str]:
     """Text of a resource attribute by resource, "" where it is absent."""
     found = scan.find(Owner.RESOURCE, key)
-    there = found >= 0
-    texts = np.full(len(found), "", object)
-    texts[there] = text_of_values(scan, found[there])[0].to_pylist()
-    return texts.tolist()
+    texts = [""] * len(found)
+    there = np.flatnonzero(found >= 0)
+    is_text = scan.attributes["value.kind"][found[there]] == ValueKind.STRING
+    plain, other = there[is_text], there[~is_text]
+    for row, value in zip(plain.tolist(), scan.attributes["value"].take(found[plain]), strict=True):
+        texts[row] = value.decode()
+    if len(other):
+        from schema.wire.text import text_of_values  # brings Arrow, which ingest hardly ever needs
+
+        for row, text in zip(other.tolist(), text_of_values(scan, found[other])[0].to_pylist(), strict=True):
+            texts[row] = text
+    return texts
 
 
 def _families(scan: Scan, rows: Rows) -> tuple[list[bytes], npt.NDArray[np.int64]]:

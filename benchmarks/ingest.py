@@ -1,0 +1,136 @@
+"""Spans through ingest, beside gRPC servers that do nothing with the same bytes.
+
+The clients run in this process, the servers under test in processes of their own; only the servers' CPU is counted.
+Ingest acknowledges when the embedded log has fsynced; the empty handlers acknowledge at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing.connection import Connection
+
+import grpc
+from grpc import aio
+
+from benchmarks.harness import Table, in_turn, measure
+from benchmarks.payloads import traces
+from schema.signal import Signal
+from tests.support.components import start
+
+SIZES = {8: 40_000, 512: 200_000}
+"""Spans a call -> spans a run."""
+CHANNELS = 4
+CALLS_AT_ONCE = 64
+ROUNDS = 3
+_METHOD = Signal.TRACES.grpc_method
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server under test: where it listens, and the process whose CPU counts."""
+
+    address: str
+    pid: int
+
+
+class _Empty(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpcio ships no types
+    """Takes any call and answers nothing."""
+
+    def __init__(self, handler: grpc.RpcMethodHandler) -> None:
+        self._handler = handler
+
+    def service(self, _: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
+        return self._handler
+
+
+def _serve_sync(pipe: Connection) -> None:
+    server = grpc.server(ThreadPoolExecutor(16))
+    server.add_generic_rpc_handlers((_Empty(grpc.unary_unary_rpc_method_handler(lambda body, context: b"")),))
+    pipe.send(server.add_insecure_port("127.0.0.1:0"))
+    server.start()
+    server.wait_for_termination()
+
+
+def _serve_aio(pipe: Connection) -> None:
+    async def answer(body: bytes, context: object) -> bytes:
+        return b""
+
+    async def serve() -> None:
+        server = aio.server()
+        server.add_generic_rpc_handlers((_Empty(grpc.unary_unary_rpc_method_handler(answer)),))
+        pipe.send(server.add_insecure_port("127.0.0.1:0"))
+        await server.start()
+        await server.wait_for_termination()
+
+    asyncio.run(serve())
+
+
+@contextmanager
+def empty_handler(flavour: str) -> Iterator[Server]:
+    """A grpcio server, `sync` or `aio`, whose handler does nothing."""
+    spawn = multiprocessing.get_context("spawn")
+    ours, theirs = spawn.Pipe()
+    process = spawn.Process(target={"sync": _serve_sync, "aio": _serve_aio}[flavour], args=(theirs,), daemon=True)
+    process.start()
+    try:
+        yield Server(f"127.0.0.1:{ours.recv()}", process.pid or 0)
+    finally:
+        process.terminate()
+        process.join()
+
+
+@contextmanager
+def ingest() -> Iterator[Server]:
+    """`otelhouse ingest` on an embedded log."""
+    with tempfile.TemporaryDirectory() as directory:
+        flags = ["--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0"]
+        component = start(["ingest", *flags], {"OTELHOUSE_LOG_URL": f"embedded:{directory}/log"})
+        try:
+            yield Server(component.ready["otlp_grpc"], component.process.pid)
+        finally:
+            component.stop()
+
+
+async def _send(address: str, bodies: list[bytes]) -> None:
+    """All bodies, CALLS_AT_ONCE at a time; raises grpc.RpcError if one is refused."""
+    left = iter(bodies)
+    channels = [aio.insecure_channel(address, (("otelhouse.n", n),)) for n in range(CHANNELS)]
+
+    async def send_some(number: int) -> None:
+        export = channels[number % CHANNELS].unary_unary(_METHOD)
+        for body in left:
+            await export(body)
+
+    await asyncio.gather(*map(send_some, range(CALLS_AT_ONCE)))
+    for channel in channels:
+        await channel.close()
+
+
+def _send_all(address: str, bodies: list[bytes]) -> None:
+    asyncio.run(_send(address, bodies))
+
+
+def main() -> None:
+    """Print a table a size of call."""
+    with empty_handler("sync") as sync, empty_handler("aio") as empty, ingest() as ours:
+        servers = {
+            "grpcio sync, empty handler": sync,
+            "grpcio aio, empty handler": empty,
+            "ingest, embedded log, acknowledged": ours,
+        }
+        for per_call, total in SIZES.items():
+            bodies = traces(per_call, total)
+            _send_all(ours.address, bodies[:64])  # first calls pay for what is loaded late
+            table = Table(f"spans through ingest, {per_call} a call, {CALLS_AT_ONCE} calls at once", "spans")
+            with in_turn(table, ROUNDS) as rounds:
+                for _ in rounds:
+                    for name, server in servers.items():
+                        send = partial(_send_all, server.address, bodies)
+                        table.add(name, measure(len(bodies) * per_call, send, [server.pid]))
