@@ -60,6 +60,7 @@ class Statements:
             await exchange.run(body, receive)
         except ServerError as error:
             code = str(error.code)
+            self._server.running.end(running)
             await body.drain()
             await respond.error(error)
         except BrokenResponse as broken:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 from starlette.requests import ClientDisconnect
@@ -11,7 +13,7 @@ from otelhouse.clickhouse_server.compression import Decoder
 
 _PIECE = 1 << 20
 # A client that is still sending reads our error only after it has sent all; beyond this it finds the connection closed.
-_DRAINED = 256 << 20
+_DRAINED_BYTES, _DRAIN_SECONDS = 256 << 20, 10
 
 
 class Body:
@@ -42,8 +44,10 @@ class Body:
     async def drain(self) -> None:
         """Read what is still to come and forget it."""
         length = 0
-        while length < _DRAINED and not self.complete:
-            length += len(await self._next())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                while length < _DRAINED_BYTES and not self.complete:
+                    length += len(await self._next())
 
     async def _next(self) -> bytes:
         message = await self._receive()

@@ -86,52 +86,16 @@ class Session:
         self.run("SET readonly = 2")
 
     def run(self, sql: str | bytes, output_format: str = "TabSeparated") -> tuple[bytes, Progress]:
-        """Run a statement whose result, if it has one, is small."""
+        """Run a statement to its end. Its result, if it has one, must be small, or go elsewhere."""
         try:
             result = self._connection.query(sql, output_format, params={})
         except RuntimeError as error:
             raise from_engine(error) from None
         return result.bytes(), _progress(result)
 
-    def begin_insert(self, sql: bytes, input_format: str) -> Insert:
-        """Begin an INSERT; nothing is committed before `Insert.finish`."""
-        try:
-            return Insert(self._connection, self._connection.send_insert(sql, input_format))
-        except RuntimeError as error:
-            raise from_engine(error) from None
-
     def close(self) -> None:
         """End the connection, and whatever runs on it."""
         self._connection.close()
-
-
-class Insert:
-    """A running INSERT. Ends with `finish` or `cancel`; both may be called once."""
-
-    def __init__(self, connection: Any, handle: Any) -> None:
-        self._connection = connection
-        self._handle = handle
-
-    def append(self, data: bytes) -> None:
-        """Give the next bytes to the parser; cut anywhere. Blocks while the engine is behind."""
-        try:
-            self._connection.insert_append(self._handle, data)
-        except RuntimeError as error:
-            raise from_engine(error) from None
-
-    def finish(self) -> Progress:
-        """Commit. After this returns the rows are stored as durably as the table's settings say."""
-        try:
-            return _progress(self._connection.insert_done(self._handle))
-        except RuntimeError as error:
-            raise from_engine(error) from None
-
-    def cancel(self) -> None:
-        """Drop what is not committed."""
-        try:
-            self._connection.insert_cancel(self._handle)
-        except RuntimeError as error:
-            raise from_engine(error) from None
 
 
 class Engine:
@@ -152,11 +116,11 @@ class Engine:
         """A new connection."""
         return Session(_connect(self._data))
 
-    def kill(self, query_id: str) -> None:
-        """Ask whatever runs under this id to stop, and do not wait for it."""
+    def kill(self, query_id: str) -> bool:
+        """Ask whatever runs under this id to stop, and do not wait for it. False if nothing runs."""
         session = self.session()
         try:
-            session.run(f"KILL QUERY WHERE Settings['{MARK}'] = {literal(query_id)} ASYNC")
+            return bool(session.run(f"KILL QUERY WHERE Settings['{MARK}'] = {literal(query_id)} ASYNC")[0])
         finally:
             session.close()
 

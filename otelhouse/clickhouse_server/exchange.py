@@ -17,7 +17,7 @@ from otelhouse.clickhouse_server.engine import MARK, READ_LIMITS, WRITE_LIMITS, 
 from otelhouse.clickhouse_server.errors import NOT_IMPLEMENTED, QUERY_WAS_CANCELLED, SYNTAX_ERROR, ServerError
 from otelhouse.clickhouse_server.kill import Kill, report
 from otelhouse.clickhouse_server.parameters import Ask
-from otelhouse.clickhouse_server.pipe import Pipe
+from otelhouse.clickhouse_server.pipe import DataPipe, ResultPipe
 from otelhouse.clickhouse_server.respond import Responder
 from otelhouse.clickhouse_server.running import Running, RunningRequests
 from otelhouse.clickhouse_server.statement import Kind, Statement, parse
@@ -120,35 +120,54 @@ class Exchange:
         return "finished" if done else "waiting"
 
     async def _insert(self, session: Session, statement: Statement, body: Body) -> None:
-        insert = await self._server.call(lambda: session.begin_insert(statement.text, statement.format))
+        pipe = DataPipe()
+        done = self._start(session, statement.from_file(pipe.path), pipe.release)
+        feed = asyncio.ensure_future(self._feed(pipe, statement.data, body))
+        loop = asyncio.get_running_loop()
+        self._running.on_stop = lambda: loop.call_soon_threadsafe(feed.cancel)
+        whole = False
         try:
-            await self._server.call(lambda: insert.append(statement.data))
-            async for piece in body.pieces():
-                self._check_stopped()
-                await self._server.call(lambda data=piece: insert.append(data))  # type: ignore[misc] # bound early
-        except BaseException:
-            with contextlib.suppress(ServerError):
-                await self._server.call(insert.cancel)
-            raise
-        progress = await self._server.call(insert.finish)
+            await asyncio.wait([feed])
+            whole = not feed.cancelled() and feed.exception() is None
+        finally:
+            feed.cancel()
+            # What is cut short must not be taken for the end of the data.
+            if not whole and not done.done():
+                await self._server.call(lambda: self._running.stop_surely(done.done))
+            pipe.close()
+            await asyncio.wait([done])
+        if not feed.cancelled():
+            feed.result()
+        progress = await self._outcome(done)
         metrics.WRITTEN_ROWS.inc(progress.written_rows)
         await self._respond.whole(b"", statement.format, progress)
 
-    async def _select(self, session: Session, statement: Statement) -> None:
-        self._server.running.begin_reading()
-        pipe = Pipe()
-        loop = asyncio.get_running_loop()
-        self._running.on_stop = lambda: loop.call_soon_threadsafe(pipe.close)
-        form = statement.format or self._ask.default_format
-        sql = statement.into(pipe.path, form)
+    async def _feed(self, pipe: DataPipe, first: bytes, body: Body) -> None:
+        """Bring an INSERT's data to the engine, all or until the engine has failed, which `_outcome` then tells."""
+        if not await pipe.write(first):
+            return
+        async for piece in body.pieces():
+            if not await pipe.write(piece):
+                return
+
+    def _start(self, session: Session, sql: bytes, end: Callable[[], None]) -> asyncio.Future[Progress]:
+        """Run a statement whose rows pass through a pipe."""
 
         def work() -> Progress:
             try:
                 return session.run(sql, "Null")[1]
             finally:
-                pipe.close_writer()
+                end()
 
-        done = loop.run_in_executor(self._server.threads, work)
+        return asyncio.get_running_loop().run_in_executor(self._server.threads, work)
+
+    async def _select(self, session: Session, statement: Statement) -> None:
+        self._server.running.begin_reading()
+        pipe = ResultPipe()
+        loop = asyncio.get_running_loop()
+        self._running.on_stop = lambda: loop.call_soon_threadsafe(pipe.close)
+        form = statement.format or self._ask.default_format
+        done = self._start(session, statement.into_file(pipe.path, form), pipe.release)
         try:
             await self._carry(pipe, done, form)
         finally:
@@ -158,7 +177,7 @@ class Exchange:
                 await asyncio.wait([done])
             self._server.running.end_reading()
 
-    async def _carry(self, pipe: Pipe, done: asyncio.Future[Progress], form: str) -> None:
+    async def _carry(self, pipe: ResultPipe, done: asyncio.Future[Progress], form: str) -> None:
         """Bring the result from the pipe to the client."""
         held, whole = await self._hold(pipe)
         if whole:
@@ -191,7 +210,7 @@ class Exchange:
             return whole[-_TAIL:]
         return whole
 
-    async def _hold(self, pipe: Pipe) -> tuple[bytes, bool]:
+    async def _hold(self, pipe: ResultPipe) -> tuple[bytes, bool]:
         """The first bytes of the result, and whether they are all."""
         limit = _HOLD_WAITING if self._ask.wait_end else _HOLD
         held = bytearray()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -13,13 +14,15 @@ from otelhouse.clickhouse_server.errors import (
     ServerError,
 )
 
+_LOOK_SECONDS = 0.01
+
 
 @dataclass(eq=False)
 class Running:
     """A request. `stop` may be called on any thread, any number of times, also after the end."""
 
     query_id: str
-    kill: Callable[[str], None]
+    kill: Callable[[str], bool]
     on_stop: Callable[[], object] = lambda: None
     stopped: threading.Event = field(default_factory=threading.Event)
     ended: threading.Event = field(default_factory=threading.Event)
@@ -31,6 +34,12 @@ class Running:
             self.kill(self.query_id)
             self.on_stop()
 
+    def stop_surely(self, done: Callable[[], bool]) -> None:
+        """Return when the engine has given up, even if it had not yet begun; `done` says that it has ended."""
+        self.stopped.set()
+        while not self.kill(self.query_id) and not done():
+            time.sleep(_LOOK_SECONDS)
+
 
 class RunningRequests:
     """All of them. Thread-safe.
@@ -38,7 +47,7 @@ class RunningRequests:
     Those with a result have places of their own: however many readers are slow, an insert finds a place.
     """
 
-    def __init__(self, kill: Callable[[str], None], limit: int, readers: int) -> None:
+    def __init__(self, kill: Callable[[str], bool], limit: int, readers: int) -> None:
         self._kill = kill
         self._limit = limit
         self._readers = threading.BoundedSemaphore(readers)

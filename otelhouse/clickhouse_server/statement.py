@@ -24,6 +24,7 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _AFTER_FORMAT = re.compile(rb"[ \t\f]*\r?\n?")
+_NAME = re.compile(rb"\w{1,64}")
 _OPEN, _CLOSE = b"([{", b")]}"
 # Results that may be large. Those of SHOW and its like are small, and the engine loses their INTO OUTFILE.
 _SELECTS = {b"SELECT", b"WITH", b"FROM", b"("}
@@ -52,20 +53,29 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A statement without its data. `format` is "" if none is named; `data` follows an INSERT's FORMAT or VALUES."""
+    """A statement without its data. `format` is "" if none is named; `data` follows an INSERT's FORMAT or VALUES.
+
+    `clause_at` is where a query's FORMAT or an INSERT's SETTINGS begins, -1 without one.
+    """
 
     kind: Kind
     text: bytes
     format: str = ""
     data: bytes = b""
-    format_at: int = -1
+    clause_at: int = -1
 
-    def into(self, path: str, default_format: str) -> bytes:
+    def into_file(self, path: str, default_format: str) -> bytes:
         """The statement with its result written to a file. Only for Kind.SELECT."""
         clause = f"\nINTO OUTFILE '{path}' APPEND".encode()
-        if self.format_at < 0:
+        if self.clause_at < 0:
             return self.text + clause + f" FORMAT {default_format}".encode()
-        return self.text[: self.format_at] + clause + b"\n" + self.text[self.format_at :]
+        return self.text[: self.clause_at] + clause + b"\n" + self.text[self.clause_at :]
+
+    def from_file(self, path: str) -> bytes:
+        """The statement with its data read from a file. Only for Kind.INSERT."""
+        clause = f"\nFROM INFILE '{path}'\n".encode()
+        at = self.clause_at if self.clause_at >= 0 else len(self.text)
+        return self.text[:at] + clause + self.text[at:] + f" FORMAT {self.format}".encode()
 
 
 def tokens(text: bytes) -> Iterator[Token]:
@@ -93,37 +103,36 @@ def parse(text: bytes) -> Statement:
 
 
 def _parse_insert(text: bytes) -> Statement:
-    found = list(_insert_head(text))
-    if not found:
+    settings, clause, name = _insert_clauses(text)
+    if clause is None:
         return _parse_other(text, Token(b"INSERT", 0, 0, 0))
-    clause, after = found[0], found[-1]
     if clause.text == b"VALUES":
-        return Statement(Kind.INSERT, text[: clause.start], "Values", text[clause.end :])
-    skipped = _AFTER_FORMAT.match(text, after.end)
-    data = text[skipped.end() if skipped else after.end :]
-    return Statement(Kind.INSERT, text[: clause.start], text[after.start : after.end].decode("ascii", "replace"), data)
+        return Statement(Kind.INSERT, text[: clause.start], "Values", text[clause.end :], settings)
+    if name is None or not _NAME.fullmatch(name.text):
+        raise ServerError(SYNTAX_ERROR, "Syntax error: FORMAT without a name", "SYNTAX_ERROR")
+    skipped = _AFTER_FORMAT.match(text, name.end)
+    data = text[skipped.end() if skipped else name.end :]
+    return Statement(Kind.INSERT, text[: clause.start], text[name.start : name.end].decode("ascii"), data, settings)
 
 
-def _insert_head(text: bytes) -> Iterator[Token]:
-    """The token VALUES, or FORMAT and the format's name; nothing for INSERT ... SELECT."""
-    clause: Token | None = None
-    previous = b""
-    for token in tokens(text):
-        if clause is not None:
-            yield token
-            return
+def _insert_clauses(text: bytes) -> tuple[int, Token | None, Token | None]:
+    """Where SETTINGS begin, VALUES or FORMAT, and the format's name; no clause for INSERT ... SELECT."""
+    settings, previous = -1, b""
+    found = tokens(text)
+    for token in found:
         named = previous in (b"INTO", b"TABLE", b".")  # a table may be called `values`
         previous = token.text
         if token.depth or named:
             continue
-        if token.text in (b"SELECT", b"WITH", b"WATCH", b"INFILE"):
-            return
-        if token.text == b"VALUES":
-            yield token
-            return
-        if token.text == b"FORMAT":
-            clause = token
-            yield token
+        if token.text == b"INFILE":
+            raise ServerError(NOT_IMPLEMENTED, "FROM INFILE is not allowed", "NOT_IMPLEMENTED")
+        if token.text in (b"SELECT", b"WITH", b"WATCH"):
+            return settings, None, None
+        if token.text == b"SETTINGS":
+            settings = token.start
+        if token.text in (b"VALUES", b"FORMAT"):
+            return settings, token, next(found, None) if token.text == b"FORMAT" else None
+    return settings, None, None
 
 
 def _parse_other(text: bytes, first: Token) -> Statement:

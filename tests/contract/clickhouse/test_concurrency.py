@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -77,21 +77,26 @@ def test_kill_stops_a_query_whose_client_does_not_read(http: Http) -> None:
     assert time.monotonic() - began < 10
 
 
-def test_kill_stops_an_insert_and_nothing_is_stored(client: Client, http: Http, database: str) -> None:
+@pytest.mark.parametrize("mode", ["SYNC", "ASYNC"])
+def test_kill_stops_an_insert_and_nothing_is_stored(client: Client, http: Http, database: str, mode: str) -> None:
+    """Also when it waits for its client."""
     client.command("CREATE TABLE t (n UInt64) ENGINE = MergeTree ORDER BY n")
     killed = threading.Event()
 
-    def body() -> object:
+    def body() -> Iterator[bytes]:
         yield b"1\n" * 700_000
-        assert killed.wait(10)
+        killed.wait(10)
         yield b"2\n" * 700_000
 
+    query_id = f"slow-insert-{database}"
     with ThreadPoolExecutor(1) as threads:
         insert = threads.submit(
-            http, "POST", query="INSERT INTO t FORMAT TSV", body=body(), query_id="slow-insert", database=database
+            http, "POST", query="INSERT INTO t FORMAT TSV", body=body(), query_id=query_id, database=database
         )
-        _until_running(client, "slow-insert")
-        http("POST", body="KILL QUERY WHERE query_id = 'slow-insert' ASYNC")
+        _until_running(client, query_id)
+        began = time.monotonic()
+        assert query_id.encode() in http("POST", body=f"KILL QUERY WHERE query_id = '{query_id}' {mode}").data
+        assert time.monotonic() - began < 5
         killed.set()
         answer = insert.result(10)
     assert answer.headers["X-ClickHouse-Exception-Code"] == "394"

@@ -165,3 +165,16 @@ def test_a_truncated_arrow_stream_stores_nothing(client: Client) -> None:
     with pytest.raises(Exception, match="Code"):
         client.raw_insert("x", ["a"], sink.getvalue()[:400_000], fmt="ArrowStream")
     assert client.query("SELECT count() FROM x").result_rows == [(0,)]
+
+
+def test_an_error_in_storing_the_last_block_is_told(client: Client) -> None:
+    """The embedded engine's own streaming inserts keep silent here."""
+    kept = "ENGINE = MergeTree PARTITION BY a ORDER BY a"
+    client.command(f"CREATE TABLE x (a UInt64, CONSTRAINT small CHECK a < 10) {kept}")
+    one = {"max_partitions_per_insert_block": 1}
+    for rows, message in (([[1], [2]], "Too many partitions"), ([[1], [20]], "VIOLATED_CONSTRAINT")):
+        with pytest.raises(Exception, match=message):
+            client.insert("x", rows, column_names=["a"], settings=one if "partitions" in message else {})
+    client.command("CREATE MATERIALIZED VIEW v ENGINE = Memory AS SELECT throwIf(a = 7) FROM x")
+    with pytest.raises(Exception, match="FUNCTION_THROW_IF"):
+        client.insert("x", [[7]], column_names=["a"])
