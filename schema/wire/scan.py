@@ -47,11 +47,8 @@ _BUCKETS = {
 def join(bodies: Sequence[bytes]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
     """Request bodies one after the other -> (data uint8[n], bounds int64[bodies + 1]), as scan() takes them."""
     bounds = np.zeros(len(bodies) + 1, np.int64)
-    np.cumsum([len(body) for body in bodies], out=bounds[1:])
-    data = np.empty(int(bounds[-1]), np.uint8)
-    for i, body in enumerate(bodies):
-        data[bounds[i] : bounds[i + 1]] = np.frombuffer(body, np.uint8)
-    return data, bounds
+    np.cumsum(np.fromiter(map(len, bodies), np.int64, len(bodies)), out=bounds[1:])
+    return np.frombuffer(bytearray().join(bodies), np.uint8), bounds
 
 
 class Scan:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from schema.hash import xxh64_slices
 from schema.wire.gather import copy_fixed, copy_slices, equal_slices
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _INT32_MAX = (1 << 31) - 1
 
@@ -89,6 +91,9 @@ class Slices:
 
 def arrow_bytes(offsets: npt.NDArray[np.int64], values: npt.NDArray[np.uint8], binary: bool = False) -> pa.Array:
     """An Arrow string or binary array over int64[n+1] offsets into uint8[] values, without copying the values."""
+    # Imported here because ingest, which needs no Arrow, would hold its 38 MB.
+    import pyarrow as pa
+
     if int(offsets[-1]) > _INT32_MAX:
         kind = pa.large_binary() if binary else pa.large_string()
         place = pa.py_buffer(offsets)
