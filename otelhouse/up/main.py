@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,10 @@ _DRAIN = (
     (("postgres",), 1.5),
 )
 
+START_SECONDS = 120.0
+"""Two to six are usual; without a cache of compiled kernels it takes a slow machine a minute."""
+_PATIENCE_SECONDS = 5.0
+
 _log = get_logger(__name__)
 
 
@@ -41,8 +46,10 @@ def run(
     settings: Settings, clock: Clock, environment: Mapping[str, str], config: Path | None, demo: bool, ready: Ready
 ) -> int:
     """Run until a signal asks to stop. Returns the exit code; raises StartupError before anything was started."""
-    with hold(settings.data, clock) as held, embedded_postgres(held.path) as postgres:
+    with ExitStack() as parts:
+        held = parts.enter_context(hold(settings.data, clock))
         addresses = plan.choose(settings)
+        postgres = parts.enter_context(embedded_postgres(held.path))
         (held.path / _URL_FILE).write_text(postgres.url + "\n")
         children = plan.child_environment(settings, environment, config, held.path, addresses, postgres.url)
         shop = plan.demo(children, addresses) if demo else ()
@@ -88,6 +95,21 @@ class _Up:
     async def _serve(self, supervisor: Supervisor) -> str:
         """Returns the reason why it cannot go on, if it ever does; raises StartupError."""
         begun = self._clock.monotonic()
+        starting = asyncio.create_task(self._start(supervisor))
+        while not (await asyncio.wait({starting}, timeout=_PATIENCE_SECONDS))[0]:
+            waited, unready = self._clock.monotonic() - begun, supervisor.unready()
+            if waited > START_SECONDS:
+                raise StartupError(f"not ready within {START_SECONDS:.0f} s: {', '.join(unready)}")
+            _log.info("still starting", waiting_for=unready, seconds=round(waited))
+        await starting
+        _log.info("ready", seconds=round(self._clock.monotonic() - begun, 2), **self._addresses.public())
+        self._ready(self._addresses.public())
+        for program in self._shop:
+            supervisor.keep(program)
+        return await supervisor.failed
+
+    async def _start(self, supervisor: Supervisor) -> None:
+        """The stores and their tables, then the components. Raises StartupError."""
         migrated = asyncio.create_task(supervisor.run_once(plan.migrate(self._environment)))
         supervisor.keep(plan.clickhouse(self._environment, self._held.path, self._addresses))
         if (make := self._postgres.make(self._environment)) is not None:
@@ -97,16 +119,9 @@ class _Up:
         either: set[asyncio.Future[Any]] = {migrated, supervisor.failed}
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if supervisor.failed.done():
-            return supervisor.failed.result()
+            raise StartupError(supervisor.failed.result())
         await migrated
         await supervisor.ready(*(supervisor.keep(program) for program in plan.components(self._environment)))
-        _log.info(
-            "ready", seconds=round(self._clock.monotonic() - begun, 2), pid=os.getpid(), **self._addresses.public()
-        )
-        self._ready(self._addresses.public())
-        for program in self._shop:
-            supervisor.keep(program)
-        return await supervisor.failed
 
     def _stop_on_signals(self, supervisor: Supervisor) -> asyncio.Event:
         stop = asyncio.Event()

