@@ -13,7 +13,7 @@ export function href(path: string, pairs: readonly Pair[]): string {
 }
 
 function escaped(text: string): string {
-  return encodeURIComponent(text).replace(/%(3A|2F|2C|40|24|3D|3C|3E|3F)/g, (part) =>
+  return encodeURIComponent(text).replace(/%(3A|2F|2C|40|24|3D|3F)/g, (part) =>
     decodeURIComponent(part),
   );
 }
