@@ -64,6 +64,7 @@ CREATE TABLE IF NOT EXISTS ${write:trace_index} ${on_cluster}
     first_offset UInt64 CODEC(Delta(8), ZSTD(1)),
     last_offset UInt64 CODEC(Delta(8), ZSTD(1)),
     block UInt64 CODEC(Delta(8), ZSTD(1)),
+    INDEX time_range (min_time, max_time) TYPE minmax GRANULARITY 1,
     INDEX block_range block TYPE minmax GRANULARITY 1
 )
 ENGINE = ${engine:MergeTree}
