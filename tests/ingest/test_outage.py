@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count
 
 import grpc
 import httpx
@@ -13,7 +14,9 @@ from schema.signal import Signal
 from tests.ingest.client import GrpcClient
 from tests.ingest.requests import one_of
 from tests.ingest.status import parse_status
+from tests.support.graphql import eventually
 from tests.support.ingest import RunningIngest, running_ingest
+from tests.support.kafka import KafkaBroker
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 
@@ -52,3 +55,37 @@ def test_readiness_names_what_is_down_and_liveness_stays(cut_off: RunningIngest)
     assert ready.status_code == 503
     assert {"log", "topics", "postgres"} == set(ready.json()["failed"])
     assert httpx.get(f"http://{cut_off.otlp_http}/healthz", timeout=10).status_code == 200
+
+
+def test_kafka_may_come_late_and_go_away_and_nothing_acknowledged_is_lost(
+    kafka: KafkaBroker, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    acknowledged: list[str] = []
+    names = (f"outage-{number}" for number in count())
+
+    def send() -> bool:
+        name = next(names)
+        try:
+            client.export(one_of(Signal.TRACES, name).SerializeToString())
+        except grpc.RpcError as error:
+            if error.code() is not grpc.StatusCode.UNAVAILABLE:
+                raise
+            return False
+        acknowledged.append(name)
+        return True
+
+    kafka.stop()
+    with running_ingest(tmp_path_factory.mktemp("kafka"), log_url=kafka.url) as ingest:
+        client = GrpcClient(ingest.otlp_grpc)
+        assert not send()
+        kafka.start()
+        eventually(send, bool, 30)
+        assert all(send() for _ in range(10))
+        kafka.kill()
+        assert not send()
+        kafka.start()
+        eventually(send, bool, 30)
+        client.channel.close()
+        found = b"".join(record.value for record in ingest.records(Signal.TRACES))
+    assert len(acknowledged) >= 12
+    assert [name for name in acknowledged if name.encode() not in found] == []
