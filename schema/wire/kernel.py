@@ -117,6 +117,13 @@ def put_varint(value, op, at, ints, longs):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
+def clear_row(longs, at, words):
+    """Make the spare row, which many rows share, fresh again."""
+    for word in range(words):
+        put64(longs, at + word, 0)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
 def read_attribute(data, p, end, at, ints, longs):
     """Read a KeyValue that is written as every encoder writes it (key, then a scalar, all short) -> whether it was.
 
@@ -230,7 +237,10 @@ def scan_body(data, p, stop, call, fields, words, base, room, count, ints, longs
                     table = get32(fields, entry + TABLE)
                     child = get64(count, table)
                     put64(count, table, child + 1)
-                    place = 2 * (get64(base, table) + min(child, get64(room, table)) * get64(words, table))
+                    spare = get64(room, table)
+                    place = 2 * (get64(base, table) + min(child, spare) * get64(words, table))
+                    if child >= spare:
+                        clear_row(longs, place >> 1, get64(words, table))
                     put32(ints, place, row)
                     put32(ints, place + 1, get32(fields, entry + MARK))
                     put32(ints, place + 2, tag_at)

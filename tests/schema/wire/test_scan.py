@@ -100,10 +100,13 @@ def test_a_huge_body_in_pieces_is_refused_by_its_own_code() -> None:
 
 
 def test_more_rows_than_guessed_are_all_there() -> None:
-    span = delimited(2, delimited(9, b"") * 50_000)
-    result = scan(Signal.TRACES, *join([delimited(1, delimited(2, span))]))
-    assert len(result.attributes) == 50_000
-    assert set(result.attributes.parent.tolist()) == {0}
+    number, word = (delimited(9, delimited(2, value)) for value in (varint(3 << 3) + b"\x01", delimited(1, b"w")))
+    span = delimited(2, (number + word) * 25_000)
+    result = scan(Signal.TRACES, *join([delimited(1, delimited(2, span)), bodies(request("a"))[0]]))
+    assert result.status.tolist() == [0, 0]
+    of_items = result.attributes["owner"] == Owner.ITEM
+    assert result.attributes["value.kind"][of_items].tolist() == [3, 1] * 25_000 + [3]
+    assert set(result.attributes.parent[of_items].tolist()) == {0, 1}
 
 
 def test_metric_points_carry_their_kind_and_their_lists() -> None:
