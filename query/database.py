@@ -20,6 +20,9 @@ from query.plan.tree import Select
 Row = Sequence[Any]
 
 CONCURRENT = 8
+"""Queries that run on ClickHouse at once."""
+WAITING = 200
+"""Queries that wait for their turn; more are refused."""
 
 LIMITS = {
     "readonly": 2,  # no writes and no DDL, whatever the text; 1 would forbid the settings below
@@ -48,11 +51,19 @@ class Database:
         self._threads = ThreadPoolExecutor(CONCURRENT, thread_name_prefix="clickhouse")
         self._opening = threading.Lock()
         self._client: Any = None
+        self._under_way = 0
 
     async def rows(self, select: Select) -> Sequence[Row]:
         """All rows of the answer. Raises QueryError: Unavailable, LimitExceeded, or BadInput for a bad pattern."""
         planned = statement(select)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, planned, select.source.table)
+        if self._under_way >= CONCURRENT + WAITING:
+            raise Unavailable("too many queries are waiting: try again")
+        self._under_way += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._threads, self._run, planned, select.source.table)
+        finally:
+            self._under_way -= 1
 
     def check(self) -> None:
         """For /readyz."""
