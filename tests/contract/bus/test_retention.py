@@ -72,10 +72,13 @@ def test_the_embedded_log_keeps_what_a_group_needs_and_refuses_producers_when_fu
 
 
 def _fill(producer: Producer, topic: str) -> int:
-    for stored in range(100):
-        if not isinstance(publish(producer, topic, [bytes(MIB // 2)])[0], int):
-            return stored
-    raise AssertionError("the log never got full")
+    """Publish until not a byte more is taken; the number of records stored."""
+    stored = 0
+    for size in (MIB // 2, MIB // 16, MIB // 128, 256, 1):
+        while isinstance(publish(producer, topic, [bytes(size)])[0], int):
+            stored += 1
+            assert stored < 1000, "the log never got full"
+    return stored
 
 
 def _until_gone(reader: Reader, producer: Producer, topic: str, offset: int) -> int:
