@@ -62,11 +62,7 @@ def _spans(up: Component, trace: str) -> int:
 def _stored(up: Component, seconds: float = 15.0) -> None:
     """What is sent now becomes visible: every component does its work."""
     trace = send_one_of_each("up-test", grpc_exporters(up.ready["otlp_grpc"]))
-    eventually(
-        lambda: ask(up.ready["http"], _TRACE, {"id": trace})["trace"],
-        lambda t: bool(t and len(t["spans"]) == 2),
-        seconds,
-    )
+    eventually(lambda: _spans(up, trace), lambda spans: spans == 2, seconds)
 
 
 def test_it_says_where_it_serves_and_runs_each_component_in_a_process_of_its_own(up: Component) -> None:
