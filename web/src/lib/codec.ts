@@ -13,9 +13,7 @@ export function href(path: string, pairs: readonly Pair[]): string {
 }
 
 function escaped(text: string): string {
-  return encodeURIComponent(text).replace(/%(3A|2F|2C|40|24|3D|3F)/g, (part) =>
-    decodeURIComponent(part),
-  );
+  return encodeURIComponent(text).replace(/%(3A|2F|2C|40|24|3D|3F)/g, (part) => decodeURIComponent(part));
 }
 
 /** A pair where there is a value to say, none otherwise. */

@@ -1,4 +1,4 @@
-import { useMemo } from "react";
+import { useMemo, useState } from "react";
 import { ARRIVALS, SERVICES } from "../api/documents";
 import type { Service } from "../api/types";
 import { useQuery } from "../api/useQuery";
@@ -26,7 +26,7 @@ export function ServicesPage() {
     <>
       <Progress on={loading} />
       {services?.length === 0 ? (
-        <Nothing end={interval.end} reload={reload} />
+        <Nothing reload={reload} />
       ) : (
         <>
           <Header title="Services">
@@ -67,8 +67,8 @@ function Found({ services }: { services: Service[] }) {
 }
 
 /** No requests in the range: because nothing ever came, or because of the range. */
-function Nothing({ end, reload }: { end: string; reload: () => void }) {
-  const range = useMemo(() => resolve(EVER, Date.parse(end)), [end]);
+function Nothing({ reload }: { reload: () => void }) {
+  const [range] = useState(() => resolve(EVER, Date.now()));
   const { data, error } = useQuery(ARRIVALS, { range });
   if (!data) return error ? <ErrorNote error={error} retry={reload} /> : null;
   const ever = data.traces.edges.length + data.logs.edges.length + data.metricNames.length > 0;
