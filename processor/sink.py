@@ -1,7 +1,8 @@
 """Blocks into ClickHouse: each once, whole, whatever fails meanwhile.
 
 A block that may have been stored before is counted first: none of its rows, insert it; all, skip it; anything else
-is a fault that stops the partition. The deduplication token fences a second live owner of the partition. It alone is
+is a fault that stops the partition. (A block too large for one part is stored in parts, in order, so that it may also
+end at the end of a part.) The deduplication token fences a second live owner of the partition. It alone is
 not enough: a server that dies between noting the token and keeping the part would refuse the block ever after, so a
 block that was counted is counted again, and given a fresh token if the server only believes to have it.
 
@@ -17,7 +18,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
-from otelhouse.clickhouse import ClickHouseError, Retryable, insert_arrow, translated
+from otelhouse.clickhouse import MAX_BLOCK_ROWS, ClickHouseError, Retryable, insert_arrow, translated
 from otelhouse.clock import Clock
 from otelhouse.telemetry import get_logger
 from processor import metrics
@@ -51,10 +52,13 @@ class Waiter(Protocol):
 class Sink:
     """Stores rows; one thread uses it. `connect` may raise what a ClickHouse that is down raises."""
 
-    def __init__(self, connect: Callable[[], Client], layout: Layout, clock: Clock) -> None:
+    def __init__(
+        self, connect: Callable[[], Client], layout: Layout, clock: Clock, most_rows: int = MAX_BLOCK_ROWS
+    ) -> None:
         self._connect = connect
         self._layout = layout
         self._clock = clock
+        self._most_rows = most_rows
         self._client: Client | None = None
 
     def store_shared(self, rows: Rows, waiter: Waiter) -> None:
@@ -89,25 +93,30 @@ class Sink:
         raise Abandoned
 
     def _store_once(self, block: Block, may_exist: bool) -> None:
-        token = f"{block.table}:{block.retention_class}:{block.day}:{block.number}"
-        if may_exist and self._is_stored(block):
+        held = self._held(block) if may_exist else 0
+        if may_exist and held == block.rows.num_rows:
             metrics.SKIPPED.labels(block.table).inc()
             return
-        self._insert_block(block, token)
+        for start in range(0, block.rows.num_rows, self._most_rows):
+            part = block.rows.slice(start, self._most_rows)
+            if start + part.num_rows <= held:
+                continue
+            if start < held:
+                raise _contradiction(block, held)
+            self._insert_part(block, part, start, may_exist)
         if may_exist:
             metrics.REINSERTED.labels(block.table).inc()
-            if not self._is_stored(block):
-                self._insert_block(block, f"{token}:again")
-                if not self._is_stored(block):
-                    raise StorageFault(
-                        f"block {block.number} of {block.table}: ClickHouse took it and does not have it"
-                    )
 
-    def _insert_block(self, block: Block, token: str) -> None:
-        self._insert(block.table, block.rows, token, {})
+    def _insert_part(self, block: Block, part: pa.RecordBatch, start: int, may_exist: bool) -> None:
+        token = f"{block.table}:{block.retention_class}:{block.day}:{block.number}:{start}"
+        self._insert(block.table, part, token, {})
+        if may_exist and self._held(block) == start:
+            self._insert(block.table, part, f"{token}:again", {})
+        if may_exist and (held := self._held(block)) != start + part.num_rows:
+            raise _contradiction(block, held)
 
-    def _is_stored(self, block: Block) -> bool:
-        """Whether all rows of the block are stored; a part of them is a fault."""
+    def _held(self, block: Block) -> int:
+        """Rows of the block that are stored. More than it has are a fault."""
         table = self._layout.write_name(block.table)
         client = self._connected()
         with translated():
@@ -116,10 +125,10 @@ class Sink:
                 " WHERE class = {class:UInt8} AND day = toDate({day:Int32}) AND block = {block:UInt64}",
                 parameters={"class": block.retention_class, "day": block.day, "block": block.number},
             )
-        held, whole = int(found.result_rows[0][0]), block.rows.num_rows
-        if held not in (0, whole):
-            raise StorageFault(f"block {block.number} of {block.table} has {held} rows stored and {whole} in the log")
-        return bool(held)
+        held = int(found.result_rows[0][0])
+        if held > block.rows.num_rows:
+            raise _contradiction(block, held)
+        return held
 
     def _insert(self, table: str, batch: pa.RecordBatch, token: str, settings: dict[str, Any]) -> None:
         started = self._clock.monotonic()
@@ -132,6 +141,12 @@ class Sink:
         if self._client is None:
             self._client = self._connect()
         return self._client
+
+
+def _contradiction(block: Block, held: int) -> StorageFault:
+    return StorageFault(
+        f"block {block.number} of {block.table} has {held} rows stored and {block.rows.num_rows} in the log"
+    )
 
 
 def _passes(error: ClickHouseError) -> bool:

@@ -17,7 +17,7 @@ from otelhouse.config import LogSettings
 from schema.record import Framing
 from schema.signal import Signal
 from tests.processor import requests
-from tests.processor.storage import BLOCK_TABLES, SHARED_TABLES, contents, fresh_database
+from tests.processor.storage import contents, fresh_database, settings_of
 from tests.support.clickhouse import ClickHouse
 from tests.support.components import Component, start
 
@@ -81,11 +81,10 @@ class Rig:
                 raise AssertionError(f"{run} is {lag} records behind after {seconds} s:\n{self.said()}")
             time.sleep(0.1)
 
-    def tables(self, run: str) -> dict[str, list[str]]:
-        """All rows of a run, by table."""
-        settings = fresh_database(self.clickhouse.url, run)
-        with connect(settings) as client:
-            return {table: contents(client, table) for table in (*BLOCK_TABLES, *SHARED_TABLES)}
+    def tables(self, run: str, names: tuple[str, ...], without: tuple[str, ...] = ()) -> dict[str, list[str]]:
+        """All rows of a run, by table, `without` some columns."""
+        with connect(settings_of(self.clickhouse.url, run)) as client:
+            return {name: contents(client, name, without) for name in names}
 
     def said(self) -> str:
         """The last lines of the processors' logs."""

@@ -24,21 +24,27 @@ def fresh_database(url: str, database: str) -> ClickHouseSettings:
     with connect(settings, database="") as client:
         client.command(Layout(database).create_database())
     with connect(settings) as client:
-        for migration in migrations("clickhouse"):
-            for statement in render(migration.text, Layout(database)):
-                client.command(statement)
+        create_tables(client, database)
     return settings
 
 
+def create_tables(client: Client, database: str) -> None:
+    """All our tables in a database that exists."""
+    for migration in migrations("clickhouse"):
+        for statement in render(migration.text, Layout(database)):
+            client.command(statement)
+
+
 # What a merge keeps of rows with the same key, where senders contradict each other about a metric's unit or type.
-_ANY_OF = {"series": "EXCEPT (type, unit, help, temporality)"}
+_ANY_OF = {"series": ("type", "unit", "help", "temporality")}
 
 
-def contents(client: Client, table: str) -> list[str]:
+def contents(client: Client, table: str, without: tuple[str, ...] = ()) -> list[str]:
     """All rows of a table, sorted, each as ClickHouse's JSON; of idempotent tables each row once."""
     distinct = "DISTINCT" if table in SHARED_TABLES else ""
+    left_out = _ANY_OF.get(table, without)
     text = client.raw_query(
-        f"SELECT {distinct} * {_ANY_OF.get(table, '')} FROM {table}",
+        f"SELECT {distinct} * {'EXCEPT (' + ', '.join(left_out) + ')' if left_out else ''} FROM {table}",
         fmt="JSONEachRow",
         settings={"output_format_json_quote_denormals": 1},
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import time
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from tests.processor.storage import BLOCK_TABLES, SHARED_TABLES
 from tests.support.clickhouse import start_clickhouse
 
 LIVE, REPLAYED = "live", "replayed"
+TABLES = (*BLOCK_TABLES, *SHARED_TABLES)
 
 
 @pytest.fixture
@@ -61,41 +61,34 @@ def _storm(rig: Rig, rng: random.Random, kills: int, clickhouse_too: bool) -> No
     assert writer.poison > 0
 
 
-def _assert_replay_is_equal(rig: Rig, without_blocks: bool = False) -> dict[str, list[str]]:
+def _assert_replay_is_equal(rig: Rig, tables: tuple[str, ...], without: tuple[str, ...] = ()) -> None:
     rig.until_stored(LIVE)
     rig.fresh_run(REPLAYED)
-    replaying = rig.start_processor(REPLAYED)
+    rig.start_processor(REPLAYED)
     rig.until_stored(REPLAYED)
-    replaying.kill()
-    live, replayed = rig.tables(LIVE), rig.tables(REPLAYED)
-    for table in (*BLOCK_TABLES, *SHARED_TABLES):
+    live, replayed = rig.tables(LIVE, tables, without), rig.tables(REPLAYED, tables, without)
+    for table in tables:
         assert live[table], table
-        if without_blocks:
-            live[table], replayed[table] = _unnumbered(live[table]), _unnumbered(replayed[table])
         assert live[table] == replayed[table], table
-    return live
-
-
-def _unnumbered(rows: list[str]) -> list[str]:
-    return sorted(json.dumps({key: value for key, value in json.loads(row).items() if key != "block"}) for row in rows)
 
 
 @pytest.mark.parametrize("seed", [1])
-def test_killed_processors_lose_and_double_nothing(rig: Rig, seed: int) -> None:
-    _storm(rig, random.Random(seed), kills=5, clickhouse_too=False)
+def test_kills_of_processors_and_of_clickhouse_lose_and_double_nothing(rig: Rig, seed: int) -> None:
+    _storm(rig, random.Random(seed), kills=4, clickhouse_too=True)
     rig.start_processor(LIVE)
-    _assert_replay_is_equal(rig)
+    _assert_replay_is_equal(rig, TABLES)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", range(100, 104))
-def test_a_storm_of_kills_of_processors_and_of_clickhouse(rig: Rig, seed: int) -> None:
+def test_a_storm_of_kills_loses_and_doubles_nothing(rig: Rig, seed: int) -> None:
     _storm(rig, random.Random(seed), kills=25, clickhouse_too=True)
     rig.start_processor(LIVE)
-    _assert_replay_is_equal(rig)
+    _assert_replay_is_equal(rig, TABLES)
 
 
+@pytest.mark.slow
 def test_an_operator_may_change_the_window_between_kills(rig: Rig) -> None:
     writer = Writer(rig.log_settings(), 7, pause=0.05)
     writer.start()
@@ -105,11 +98,5 @@ def test_an_operator_may_change_the_window_between_kills(rig: Rig) -> None:
         processor.kill()
     writer.finish()
     rig.start_processor(LIVE)
-    # target_info and the index of traces are by window, which differ between the two runs.
-    rig.until_stored(LIVE)
-    rig.fresh_run(REPLAYED)
-    rig.start_processor(REPLAYED)
-    rig.until_stored(REPLAYED)
-    live, replayed = rig.tables(LIVE), rig.tables(REPLAYED)
-    for table in ("spans", "logs", "exemplars"):
-        assert _unnumbered(live[table]) == _unnumbered(replayed[table]), table
+    # The replay cuts other windows; rows that belong to a window, and not to an item, differ.
+    _assert_replay_is_equal(rig, ("spans", "logs", "exemplars"), without=("block",))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from clickhouse_connect.driver.client import Client
 from otelhouse.bus.contract import Record, TopicPartition
 from otelhouse.clickhouse import connect
 from otelhouse.clock import SystemClock
+from otelhouse.config import ClickHouseSettings
 from processor.build import Builder
 from processor.sink import Sink
 from processor.window import Entry, Window
@@ -22,8 +24,7 @@ from schema.clickhouse_ddl import Layout
 from schema.record import Framing, block_number
 from schema.signal import Signal
 from tests.processor import oracle, requests
-from tests.processor.storage import fresh_database
-from tests.support.clickhouse import start_clickhouse
+from tests.processor.storage import create_tables
 
 DAY = 19_700
 
@@ -33,14 +34,34 @@ class _Patient:
         return False
 
 
-@pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    data: Path = tmp_path_factory.mktemp("clickhouse")
-    with start_clickhouse(data) as server:
-        settings = fresh_database(server.url, "rows")
-        with connect(settings) as connected:
-            connected.url_of_test = settings  # type: ignore[attr-defined]  # what _store connects with
-            yield connected
+@dataclass
+class Store:
+    """A database, a client of it, and a builder that starts new for each test."""
+
+    client: Client
+    sink: Sink
+    builder: Builder
+
+    def put(self, window: Window) -> None:
+        built = self.builder.build(window)
+        assert built.faults == []
+        for rows in built.shared:
+            self.sink.store_shared(rows, _Patient())
+        for block in built.blocks:
+            self.sink.store(block, False, _Patient())
+
+    def rows(self, select: str) -> list[dict[str, Any]]:
+        text = self.client.raw_query(select, fmt="JSONEachRow", settings={"output_format_json_quote_64bit_integers": 0})
+        return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.fixture
+def store(clickhouse_settings: ClickHouseSettings) -> Iterator[Store]:
+    sink = Sink(lambda: connect(clickhouse_settings), Layout(clickhouse_settings.database), SystemClock())
+    with contextlib.closing(connect(clickhouse_settings)) as client:
+        create_tables(client, clickhouse_settings.database)
+        yield Store(client, sink, Builder())
+    sink.close()
 
 
 def window_of(records: list[Record], end: int = 100) -> Window:
@@ -57,22 +78,6 @@ def _framing(record: Record) -> dict[str, Any]:
         "accepted_minute": 0,
         "retention_class": int(said["class"]),
     }
-
-
-def store(client: Client, builder: Builder, window: Window) -> None:
-    sink = Sink(lambda: connect(client.url_of_test), Layout("rows"), SystemClock())  # type: ignore[attr-defined]
-    built = builder.build(window)
-    assert built.faults == []
-    for rows in built.shared:
-        sink.store_shared(rows, _Patient())
-    for block in built.blocks:
-        sink.store(block, False, _Patient())
-    sink.close()
-
-
-def rows(client: Client, select: str) -> list[dict[str, Any]]:
-    text = client.raw_query(select, fmt="JSONEachRow", settings={"output_format_json_quote_64bit_integers": 0})
-    return [json.loads(line) for line in text.splitlines()]
 
 
 def canonical(found: list[dict[str, Any]]) -> list[str]:
@@ -118,65 +123,62 @@ LOG_COLUMNS = """toUnixTimestamp64Nano(time) AS time, toUnixTimestamp64Nano(obse
 PLACES = [("acme", 0), ("acme", 3), ("blue", 0), ("blue", 3)]
 
 
-def test_spans_and_their_index_are_what_was_sent(client: Client) -> None:
+def test_spans_and_their_index_are_what_was_sent(store: Store) -> None:
     records = made(Signal.TRACES, 1)
-    store(client, Builder(), window_of(records))
+    store.put(window_of(records))
     for tenant, retention_class in PLACES:
         where = f"tenant = '{tenant}' AND class = {retention_class} AND day = toDate({DAY})"
         sent = parsed(Signal.TRACES, records, tenant, retention_class)
         expected = [row for _, request in sent for row in oracle.spans(request)]
-        assert canonical(rows(client, f"SELECT {SPAN_COLUMNS} FROM spans WHERE {where}")) == canonical(expected)
-        index = rows(
-            client,
+        assert canonical(store.rows(f"SELECT {SPAN_COLUMNS} FROM spans WHERE {where}")) == canonical(expected)
+        index = store.rows(
             "SELECT lower(hex(trace_id)) AS trace_id, toUnixTimestamp64Nano(min_time) AS min_time, spans,"
             f" toUnixTimestamp64Nano(max_time) AS max_time, first_offset, last_offset FROM trace_index WHERE {where}",
         )
         assert canonical(index) == canonical(oracle.trace_index(sent))
-    assert rows(client, "SELECT DISTINCT block FROM spans UNION DISTINCT SELECT DISTINCT block FROM trace_index") == [
+    assert store.rows("SELECT DISTINCT block FROM spans UNION DISTINCT SELECT DISTINCT block FROM trace_index") == [
         {"block": block_number(5, 100)}
     ]
 
 
-def test_every_span_finds_its_resource(client: Client) -> None:
+def test_every_span_finds_its_resource(store: Store) -> None:
+    store.put(window_of(made(Signal.TRACES, 1)))
     orphans = "SELECT count() AS n FROM spans WHERE (tenant, resource) NOT IN (SELECT tenant, resource FROM resources)"
-    assert rows(client, orphans) == [{"n": 0}]
-    said = rows(client, "SELECT DISTINCT service, attributes['service.name'] AS name FROM resources")
+    assert store.rows(orphans) == [{"n": 0}]
+    said = store.rows("SELECT DISTINCT service, attributes['service.name'] AS name FROM resources")
     assert canonical(said) == canonical(
         [{"service": name or "unknown_service", "name": name} for name in ("shop", "cart", "")]
     )
 
 
-def test_logs_are_what_was_sent(client: Client) -> None:
+def test_logs_are_what_was_sent(store: Store) -> None:
     records = made(Signal.LOGS, 2)
-    store(client, Builder(), window_of(records))
+    store.put(window_of(records))
     for tenant, retention_class in PLACES:
         where = f"tenant = '{tenant}' AND class = {retention_class}"
         sent = parsed(Signal.LOGS, records, tenant, retention_class)
         expected = [row for _, request in sent for row in oracle.logs(request)]
-        assert canonical(rows(client, f"SELECT {LOG_COLUMNS} FROM logs WHERE {where}")) == canonical(expected)
+        assert canonical(store.rows(f"SELECT {LOG_COLUMNS} FROM logs WHERE {where}")) == canonical(expected)
 
 
 SERIES = "(SELECT DISTINCT tenant, class, series, metric, labels, type, unit, temporality FROM series)"
 
 
-def test_samples_and_exemplars_are_what_was_sent(client: Client) -> None:
+def test_samples_and_exemplars_are_what_was_sent(store: Store) -> None:
     records = made(Signal.METRICS, 3)
-    builder = Builder()
     # Two windows: what the second finds known must come out as what the first found new.
-    store(client, builder, window_of(records[:20], end=20))
-    store(client, builder, window_of(records[20:], end=40))
+    store.put(window_of(records[:20], end=20))
+    store.put(window_of(records[20:], end=40))
     for tenant, retention_class in PLACES:
         where = f"tenant = '{tenant}' AND class = {retention_class}"
         sent = parsed(Signal.METRICS, records, tenant, retention_class)
-        found = rows(
-            client,
+        found = store.rows(
             "SELECT metric, labels, type, unit, temporality, toUnixTimestamp64Milli(time) AS time,"
             f" reinterpretAsUInt64(value) AS value FROM samples JOIN {SERIES} AS s USING (tenant, class, series)"
             f" WHERE {where} AND metric != 'target_info'",
         )
         assert canonical(found) == canonical([row for _, request in sent for row in oracle.samples(request)])
-        found = rows(
-            client,
+        found = store.rows(
             "SELECT metric, labels, toUnixTimestamp64Milli(time) AS time, reinterpretAsUInt64(value) AS value,"
             " lower(hex(trace_id)) AS trace_id, lower(hex(span_id)) AS span_id, attributes, attributes_json"
             f" FROM exemplars JOIN {SERIES} AS s USING (tenant, class, series) WHERE {where}",
@@ -184,12 +186,11 @@ def test_samples_and_exemplars_are_what_was_sent(client: Client) -> None:
         assert canonical(found) == canonical([row for _, request in sent for row in oracle.exemplars(request)])
 
 
-def test_a_resource_with_more_than_its_identity_has_target_info(client: Client) -> None:
+def test_a_resource_with_more_than_its_identity_has_target_info(store: Store) -> None:
     (record,) = made(Signal.METRICS, 9, count=1)
-    store(client, Builder(), window_of([record], end=60))
+    store.put(window_of([record], end=60))
     (request,) = requests.parsed(Signal.METRICS, [record.value])
-    found = rows(
-        client,
+    found = store.rows(
         "SELECT labels, toUnixTimestamp64Milli(time) AS time"
         f" FROM samples JOIN {SERIES} AS s USING (tenant, class, series)"
         f" WHERE metric = 'target_info' AND block = {block_number(5, 60)} AND value = 1 AND type = 'info'",
@@ -198,7 +199,7 @@ def test_a_resource_with_more_than_its_identity_has_target_info(client: Client) 
     assert found
 
 
-def test_arrow_schemas_fit_the_tables(client: Client) -> None:
+def test_arrow_schemas_fit_the_tables(store: Store) -> None:
     for table, schema in TABLES.items():
-        columns = [row["name"] for row in rows(client, f"DESCRIBE TABLE {table}")]
+        columns = [row["name"] for row in store.rows(f"DESCRIBE TABLE {table}")]
         assert columns == schema.names, table
