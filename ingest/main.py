@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 
 from ingest.budget import Budget
 from ingest.group_commit import GroupCommit
+from ingest.prepare import Prepare
 from ingest.receivers.grpc import GrpcFront
 from ingest.receivers.http import otlp_routes
 from ingest.receivers.otlp import OtlpReceiver
@@ -79,7 +80,10 @@ def _commits(
         Split(topics, clock),
     )
     publish = Publish(producer)
-    return {signal: GroupCommit(signal, scan, steps, publish, budget, workers, clock) for signal in Signal}
+    return {
+        signal: GroupCommit(signal, Prepare(signal, scan, steps, clock), publish, budget, workers, clock)
+        for signal in Signal
+    }
 
 
 async def _serve(

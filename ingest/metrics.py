@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from ingest.batch import Batch
+from schema.signal import Signal
+
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
@@ -33,3 +36,20 @@ prepare_seconds = Histogram(
 publish_seconds = Histogram(
     "otelhouse_ingest_publish_seconds", "Seconds until the log had a batch's records.", ["signal"], buckets=_FAST
 )
+
+
+class SignalMeasures:
+    """The series of one signal, looked up once: a look-up by labels costs more than the count itself."""
+
+    def __init__(self, signal: Signal) -> None:
+        self._label = signal.name.lower()
+        self.received_bytes = received_bytes.labels(self._label)
+        self.batch_calls = batch_calls.labels(self._label)
+        self.publish_seconds = publish_seconds.labels(self._label)
+        self._accepted = accepted_items.labels(self._label)
+
+    def count(self, batch: Batch) -> None:
+        """Count a batch that was published."""
+        self._accepted.inc(batch.kept_items())
+        for reason, counts in batch.rejected.items():
+            rejected_items.labels(self._label, reason.value).inc(int(counts.sum()))

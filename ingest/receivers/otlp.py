@@ -47,6 +47,11 @@ class OtlpReceiver:
         self._authenticate = authenticate
         self._commits = commits
         self._keyless = keyless
+        self._answered = {
+            (signal, code): metrics.requests.labels(protocol, signal.name.lower(), code.name.lower())
+            for signal in Signal
+            for code in Code
+        }
 
     async def handle(self, signal: Signal, encoding: Encoding, metadata: Mapping[str, str], body: bytes) -> Answer:
         """Answer one export call. Never raises; `metadata` has names in lower case, `body` is not compressed."""
@@ -82,4 +87,4 @@ class OtlpReceiver:
         return await self._commits[signal].submit(tenant, body)
 
     def _count(self, signal: Signal, code: Code) -> None:
-        metrics.requests.labels(self._protocol, signal.name.lower(), code.name.lower()).inc()
+        self._answered[signal, code].inc()

@@ -12,13 +12,14 @@ from ingest import group_commit
 from ingest.answer import Accepted, Code, Refused, unavailable
 from ingest.batch import Batch
 from ingest.budget import Budget
-from ingest.group_commit import GroupCommit, Step
+from ingest.group_commit import GroupCommit
+from ingest.prepare import Prepare, Step
 from ingest.steps.publish import Publish
 from ingest.steps.scan import scan
 from ingest.steps.split import Split
 from ingest.steps.validate import validate
 from otelhouse.bus.contract import LogError, LogUnavailable, Outgoing
-from otelhouse.clock import ManualClock
+from otelhouse.clock import ManualClock, SystemClock
 from otelhouse.keys import Tenant
 from schema.hash import partition_of
 from schema.partition_key import trace_key
@@ -66,7 +67,10 @@ class House:
     def __init__(self, signal: Signal = Signal.TRACES, budget: int = 1 << 30, first: Sequence[Step] = ()) -> None:
         self.log = HandLog()
         steps = (*first, validate, Split(self.log, CLOCK))  # type: ignore[arg-type]
-        self.commit = GroupCommit(signal, scan, steps, Publish(self.log), Budget(budget), ThreadPoolExecutor(1), CLOCK)
+        prepare = Prepare(signal, scan, steps, CLOCK)
+        self.commit = GroupCommit(
+            signal, prepare, Publish(self.log), Budget(budget), ThreadPoolExecutor(1), SystemClock()
+        )
 
     def send(self, *bodies: bytes, tenant: Tenant = TENANT) -> list[asyncio.Task[Accepted | Refused]]:
         """Submit all in one turn of the loop, so that they are joined."""
