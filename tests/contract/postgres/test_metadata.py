@@ -1,0 +1,105 @@
+"""What we ask of the metadata store, of every PostgreSQL that we run on."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from pydantic import SecretStr
+
+from otelhouse import postgres
+from otelhouse.config import PostgresSettings
+from otelhouse.errors import StartupError
+from schema.migrations import migrations
+from tests.support.postgres import PostgresServer
+
+
+@pytest.fixture
+def settings(any_postgres_server: PostgresServer) -> Iterator[PostgresSettings]:
+    """A database with our tables."""
+    with any_postgres_server.database() as url:
+        found = PostgresSettings(url=SecretStr(url))
+        with postgres.connect(found) as connection:
+            for _ in range(2):  # each statement can be run again
+                for migration in migrations("postgres"):
+                    connection.execute(migration.text.encode())
+        yield found
+
+
+def _execute(settings: PostgresSettings, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+    with postgres.connect(settings) as connection:
+        cursor = connection.execute(sql.encode(), values)
+        return cursor.fetchall() if cursor.description else []
+
+
+def test_the_default_tenant_is_there_once(settings: PostgresSettings) -> None:
+    classes = "retention_class_traces, retention_class_metrics, retention_class_logs"
+    assert _execute(settings, f"SELECT id, {classes} FROM tenants") == [("default", 0, 0, 0)]
+
+
+@pytest.mark.parametrize("name", ["", "A", "-a", "a b", "a" * 64, "a'b", "ä"])
+def test_a_tenant_is_named_so_that_it_fits_everywhere(settings: PostgresSettings, name: str) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation):
+        _execute(settings, "INSERT INTO tenants (id) VALUES (%s)", name)
+
+
+def test_a_retention_class_is_one_of_eight(settings: PostgresSettings) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation):
+        _execute(settings, "INSERT INTO tenants (id, retention_class_logs) VALUES ('a', 8)")
+
+
+def test_a_key_is_a_hash_of_its_own_and_belongs_to_a_tenant(settings: PostgresSettings) -> None:
+    insert = "INSERT INTO api_keys (tenant, hash, prefix) VALUES (%s, %s, 'ohk_')"
+    _execute(settings, insert, "default", b"h" * 32)
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        _execute(settings, insert, "default", b"h" * 32)
+    with pytest.raises(psycopg.errors.CheckViolation):
+        _execute(settings, insert, "default", b"h" * 31)
+    with pytest.raises(psycopg.errors.ForeignKeyViolation):
+        _execute(settings, insert, "nobody", b"i" * 32)
+
+
+def test_a_statement_that_hangs_is_ended(settings: PostgresSettings) -> None:
+    with postgres.connect(settings, 0.2) as connection, pytest.raises(psycopg.errors.QueryCanceled):
+        connection.execute("SELECT pg_sleep(10)")
+
+
+def test_a_pool_outlives_connections_that_the_server_ended(settings: PostgresSettings) -> None:
+    with postgres.open_pool(settings) as pool:
+        for _ in range(3):
+            with pool.connection() as connection:
+                (pid,) = connection.execute("SELECT pg_backend_pid()").fetchall()[0]
+            _execute(settings, "SELECT pg_terminate_backend(%s)", pid)
+            with pool.connection() as connection:
+                assert connection.execute("SELECT 1").fetchall() == [(1,)]
+
+
+def test_check_answers_and_says_in_a_line_what_is_wrong(settings: PostgresSettings) -> None:
+    postgres.check(settings)
+    missing = settings.url.get_secret_value() + " dbname=missing"
+    with pytest.raises(psycopg.OperationalError, match="does not exist"):
+        postgres.check(PostgresSettings(url=SecretStr(missing)))
+
+
+def test_check_gives_up_on_a_server_that_says_nothing() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://x@127.0.0.1:{silent.getsockname()[1]}/x"
+        began = time.monotonic()
+        with pytest.raises(psycopg.OperationalError):
+            postgres.check(PostgresSettings(url=SecretStr(url)))
+        assert time.monotonic() - began < 4
+
+
+def test_a_connection_string_that_is_none_is_named_by_its_setting() -> None:
+    with pytest.raises(StartupError, match=r"^postgres\.url "):
+        postgres.open_pool(PostgresSettings(url=SecretStr("host=a bogus")))
+
+
+def test_what_the_user_s_string_says_goes_before_our_defaults(settings: PostgresSettings) -> None:
+    url = settings.url.get_secret_value() + " application_name=mine"
+    with postgres.connect(PostgresSettings(url=SecretStr(url))) as connection:
+        assert connection.execute("SHOW application_name").fetchall() == [("mine",)]
