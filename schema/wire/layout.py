@@ -35,19 +35,21 @@ def field_size(body):
     return size
 
 
-@njit(types.void(_I64, _I64, _I64, _I64, _I64, _I64, _I64, _I64), nogil=True, cache=True)
-def find_gaps(start, end, offsets, child_tag, child_end, gap_offsets, gap_start, gap_end):
-    """The byte ranges of each row's body that are not its children's; at most children + 1 a row."""
+@njit(types.void(_I64, _I64, _I64, _I64, _I64, _I64, _I64, _I64, _I64), nogil=True, cache=True)
+def find_gaps(start, end, offsets, child_tag, child_end, gap_offsets, gap_start, gap_end, gap_size):
+    """The byte ranges of each row's body that are not its children's, at most children + 1 a row, and their sum."""
     n = 0
     for row in range(len(start)):
         p = start[row]
         for child in range(offsets[row], offsets[row + 1]):
             if child_tag[child] > p:
                 gap_start[n], gap_end[n] = p, child_tag[child]
+                gap_size[row] += child_tag[child] - p
                 n += 1
             p = child_end[child]
         if end[row] > p:
             gap_start[n], gap_end[n] = p, end[row]
+            gap_size[row] += end[row] - p
             n += 1
         gap_offsets[row + 1] = n
 

@@ -80,11 +80,13 @@ class Program:
     """What the kernel needs for one signal.
 
     `fields`: int32[(messages << FIELD_BITS) * ENTRY]; `words`: int64[tables], 64-bit words in a row;
-    `columns`: for each table the columns by name. The root message has number 0.
+    `used`: int64[tables], 1 for the tables that the signal has, else 0; `columns`: for each table the columns by
+    name. The root message has number 0.
     """
 
     fields: npt.NDArray[np.int32]
     words: npt.NDArray[np.int64]
+    used: npt.NDArray[np.int64]
     columns: dict[Tab, dict[str, Column]]
 
 
@@ -111,7 +113,8 @@ class _Compiler:
             for field in self._messages[message]:
                 fields[(index << FIELD_BITS) | field.number] = self._entry(field, table, columns)
         words = [self._words(table, columns[table]) for table in Tab]
-        return Program(fields.ravel(), np.array(words, np.int64), columns)
+        used = [1 if columns[table] else 0 for table in Tab]
+        return Program(fields.ravel(), np.array(words, np.int64), np.array(used, np.int64), columns)
 
     def _visit(self, message: str, table: Tab | None) -> None:
         if (message, table) in self._contexts:

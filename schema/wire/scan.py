@@ -36,6 +36,9 @@ _BYTES_A_ROW = {
 }
 """First guess of a table's rows: the pass is repeated, with the counts of the first, where it was too low."""
 
+_GUESS = np.array([_BYTES_A_ROW[tab] for tab in Tab], np.int64)
+_LEAST = 16
+
 _BUCKETS = {
     "bucket_counts": Tab.BUCKET_COUNTS,
     "explicit_bounds": Tab.EXPLICIT_BOUNDS,
@@ -60,16 +63,14 @@ class Scan:
     """
 
     def __init__(
-        self, signal: Signal, buffer: Buffer, status: npt.NDArray[np.uint8], places: dict[Tab, tuple[int, int]]
+        self, signal: Signal, buffer: Buffer, status: npt.NDArray[np.uint8], places: list[tuple[int, int]]
     ) -> None:
         self.signal = signal
         self.status = status
         self._buffer = buffer
-        columns = program(signal).columns
-        words = program(signal).words
-        self._tables = {
-            tab: Table(buffer, columns[tab], at, int(words[tab]), rows) for tab, (at, rows) in places.items()
-        }
+        self._places = places
+        self._tables: dict[Tab, Table] = {}
+        self._by_owner: dict[Owner, tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = {}
 
     @property
     def data(self) -> npt.NDArray[np.uint8]:
@@ -83,52 +84,58 @@ class Scan:
 
     def table(self, tab: Tab) -> Table:
         """A table; empty where the signal has none."""
-        return self._tables[tab]
+        made = self._tables.get(tab)
+        if made is None:
+            tables = program(self.signal)
+            at, rows = self._places[tab]
+            made = Table(self._buffer, tables.columns[tab], at, int(tables.words[tab]), rows)
+            self._tables[tab] = made
+        return made
 
     @property
     def resources(self) -> Table:
         """One row a ResourceSpans, ResourceMetrics or ResourceLogs; parent: the call."""
-        return self._tables[Tab.RESOURCES]
+        return self.table(Tab.RESOURCES)
 
     @property
     def scopes(self) -> Table:
         """One row a ScopeSpans, ScopeMetrics or ScopeLogs; parent: resources."""
-        return self._tables[Tab.SCOPES]
+        return self.table(Tab.SCOPES)
 
     @property
     def items(self) -> Table:
         """One row a Span, Metric or LogRecord; parent: scopes."""
-        return self._tables[Tab.ITEMS]
+        return self.table(Tab.ITEMS)
 
     @property
     def points(self) -> Table:
         """One row a data point of any kind (column "data": MetricData); parent: items."""
-        return self._tables[Tab.POINTS]
+        return self.table(Tab.POINTS)
 
     @property
     def attributes(self) -> Table:
         """One row a KeyValue of any owner (column "owner": Owner); parent: the row in the owner's table."""
-        return self._tables[Tab.ATTRIBUTES]
+        return self.table(Tab.ATTRIBUTES)
 
     @property
     def events(self) -> Table:
         """One row a Span.Event; parent: items."""
-        return self._tables[Tab.EVENTS]
+        return self.table(Tab.EVENTS)
 
     @property
     def links(self) -> Table:
         """One row a Span.Link; parent: items."""
-        return self._tables[Tab.LINKS]
+        return self.table(Tab.LINKS)
 
     @property
     def exemplars(self) -> Table:
         """One row an Exemplar; parent: points."""
-        return self._tables[Tab.EXEMPLARS]
+        return self.table(Tab.EXEMPLARS)
 
     @property
     def quantiles(self) -> Table:
         """One row a SummaryDataPoint.ValueAtQuantile; parent: points."""
-        return self._tables[Tab.QUANTILES]
+        return self.table(Tab.QUANTILES)
 
     def buckets(self, name: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64] | npt.NDArray[np.uint64]]:
         """A list of numbers by point -> (offsets int64[points + 1], values).
@@ -136,7 +143,7 @@ class Scan:
         `name`: "bucket_counts", "positive.bucket_counts", "negative.bucket_counts" (values uint64) or
         "explicit_bounds" (float64). Raises KeyError for any other. Metrics only.
         """
-        table = self._tables[_BUCKETS[name]]
+        table = self.table(_BUCKETS[name])
         return owners.offsets_of(table.parent, len(self.points)), table["number"]
 
     def point_values(self, table: Table | None = None) -> npt.NDArray[np.float64]:
@@ -164,10 +171,6 @@ class Scan:
         """int64[rows of the owner]: row in `attributes` of its first attribute with this key, or -1."""
         return owners.find(self, owner, key)
 
-    @cached_property
-    def _by_owner(self) -> dict[Owner, tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-        return {}
-
 
 def scan(signal: Signal, data: npt.NDArray[np.uint8], bounds: npt.NDArray[np.int64]) -> Scan:
     """Scan joined request bodies. Bad bytes never raise: see Scan.status.
@@ -177,7 +180,9 @@ def scan(signal: Signal, data: npt.NDArray[np.uint8], bounds: npt.NDArray[np.int
     sub-messages come in pieces (ErrorCode.TOO_LARGE).
     """
     _check(data, bounds)
-    result = _scan(signal, np.require(data, np.uint8, ["C", "W"]), np.ascontiguousarray(bounds, np.int64))
+    if not (data.flags.c_contiguous and data.flags.writeable):
+        data = data.copy()  # the kernels are compiled for this kind of array only
+    result = _scan(signal, data, np.ascontiguousarray(bounds, np.int64))
     if (result.status == ErrorCode.SCATTERED).any():
         return _scan_merged(signal, result)
     return result
@@ -186,13 +191,13 @@ def scan(signal: Signal, data: npt.NDArray[np.uint8], bounds: npt.NDArray[np.int
 def _check(data: npt.NDArray[np.uint8], bounds: npt.NDArray[np.int64]) -> None:
     if data.dtype != np.uint8 or data.ndim != 1 or len(data) > _MAX_DATA:
         raise ValueError("data must be a flat uint8 array below 2 GiB")
-    if len(bounds) < 1 or bounds[0] != 0 or bounds[-1] != len(data) or (np.diff(bounds) < 0).any():
+    if len(bounds) < 1 or bounds[0] != 0 or bounds[-1] != len(data) or (bounds[1:] < bounds[:-1]).any():
         raise ValueError("bounds must lead from 0 to the end of the data without a step back")
 
 
 def _scan(signal: Signal, data: npt.NDArray[np.uint8], bounds: npt.NDArray[np.int64]) -> Scan:
     tables = program(signal)
-    room = np.array([len(data) // _BYTES_A_ROW[tab] + 16 if tables.columns[tab] else 0 for tab in Tab], np.int64)
+    room = (len(data) // _GUESS + _LEAST) * tables.used
     while True:
         base = np.zeros(len(room) + 1, np.int64)
         np.cumsum((room + 1) * tables.words, out=base[1:])
@@ -204,8 +209,9 @@ def _scan(signal: Signal, data: npt.NDArray[np.uint8], bounds: npt.NDArray[np.in
         if (count <= room).all():
             break
         room = count
-    places = {tab: (int(base[tab]), int(count[tab])) for tab in Tab}
-    return Scan(signal, Buffer(data, bounds, ints, longs), status, places)
+    return Scan(
+        signal, Buffer(data, bounds, ints, longs), status, list(zip(base.tolist(), count.tolist(), strict=False))
+    )
 
 
 def _scan_merged(signal: Signal, first: Scan) -> Scan:

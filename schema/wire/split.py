@@ -93,6 +93,8 @@ class _Splitter:
             items.parent, scopes.parent, resource_gaps, scope_gaps, out,
         )  # fmt: skip
         fits = self._piece >= 0
+        if fits.all():
+            return Split(self._pieces(self._order, self._piece, sizes[:pieces], out), np.empty(0, np.int64))
         oversize = np.sort(self._order[~fits])
         return Split(self._pieces(self._order[fits], self._piece[fits], sizes[:pieces], out), oversize)
 
@@ -106,10 +108,13 @@ class _Splitter:
         """Cut the written bytes into pieces; `order` and `piece` without the items that fit nowhere."""
         ends = np.cumsum(sizes)
         first = np.searchsorted(piece, np.arange(len(sizes) + 1))
-        total = np.concatenate(([0], np.cumsum(item_counts(self._scan)[order])))
+        total = np.zeros(len(order) + 1, np.int64)
+        np.cumsum(item_counts(self._scan)[order], out=total[1:])
         call = self._scan.items.call[order]
         # A call's items stand together within a piece: keep the first of each run.
-        fresh = np.flatnonzero(np.diff(call, prepend=-1) | np.diff(piece, prepend=-1))
+        changes = np.ones(len(order), np.bool_)
+        changes[1:] = (call[1:] != call[:-1]) | (piece[1:] != piece[:-1])
+        fresh = np.flatnonzero(changes)
         runs = np.searchsorted(fresh, first)
         groups = self._group[order[first[:-1]]]
         return [
@@ -128,6 +133,8 @@ def _gaps(outer: Table, inner: Table) -> tuple[tuple[npt.NDArray[np.int64], ...]
     offsets = np.zeros(len(outer) + 1, np.int64)
     start = np.empty(len(outer) + len(inner), np.int64)
     end = np.empty_like(start)
-    find_gaps(outer.start, outer.end, offsets_of(inner.parent, len(outer)), inner.tag, inner.end, offsets, start, end)
-    total = np.concatenate(([0], np.cumsum((end - start)[: offsets[-1]])))
-    return (offsets, start, end), np.diff(total[offsets])
+    size = np.zeros(len(outer), np.int64)
+    find_gaps(
+        outer.start, outer.end, offsets_of(inner.parent, len(outer)), inner.tag, inner.end, offsets, start, end, size
+    )
+    return (offsets, start, end), size
