@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import IO
 
 from otelhouse.bus import open_log
 from otelhouse.bus.contract import Consumer, Log, LogError, Outgoing, Producer, Record, TopicPartition
@@ -125,10 +126,10 @@ def publish(producer: Producer, topic: str, values: Sequence[bytes], partition: 
 
 
 @contextmanager
-def child(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """A process of tests/contract/bus/child.py; killed at the end."""
+def child(*arguments: str, output: IO[str] | None = None) -> Iterator[subprocess.Popen[str]]:
+    """A process of tests/contract/bus/child.py; killed at the end. A pipe holds little: give a file for much output."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.contract.bus.child", *arguments], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "tests.contract.bus.child", *arguments], stdout=output or subprocess.PIPE, text=True
     )
     try:
         yield process
