@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from starlette.types import Receive
@@ -62,8 +63,10 @@ class Exchange:
         try:
             await self._server.call(lambda: self._prepare(session, statement.kind))
             if statement.kind is Kind.SELECT:
-                async with _watched(receive, lambda: self._server.call(self._running.stop)):
-                    await self._select(session, statement)
+                gone = partial(self._server.call, self._running.stop)
+                with self._server.running.reading():
+                    async with _watched(receive, gone):
+                        await self._select(session, statement)
             elif statement.kind is Kind.INSERT:
                 await self._insert(session, statement, body)
             elif statement.kind is Kind.KILL:
@@ -162,7 +165,6 @@ class Exchange:
         return asyncio.get_running_loop().run_in_executor(self._server.threads, work)
 
     async def _select(self, session: Session, statement: Statement) -> None:
-        self._server.running.begin_reading()
         pipe = ResultPipe()
         loop = asyncio.get_running_loop()
         self._running.on_stop = lambda: loop.call_soon_threadsafe(pipe.close)
@@ -175,7 +177,6 @@ class Exchange:
             if not done.done():
                 await self._server.call(self._running.stop)
                 await asyncio.wait([done])
-            self._server.running.end_reading()
 
     async def _carry(self, pipe: ResultPipe, done: asyncio.Future[Progress], form: str) -> None:
         """Bring the result from the pipe to the client."""

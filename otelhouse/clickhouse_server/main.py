@@ -23,7 +23,7 @@ from otelhouse.telemetry import get_logger
 
 MAX_REQUESTS = 96
 MAX_READERS = 48
-_LATE_SECONDS = 6.0  # of the drain of otelhouse.http_server
+_LATE_SECONDS = 4.0  # of the eight that otelhouse.http_server drains
 
 _log = get_logger(__name__)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from otelhouse.clickhouse_server import metrics
@@ -77,14 +78,15 @@ class RunningRequests:
             metrics.RUNNING.set(len(self._by_id))
         running.ended.set()
 
-    def begin_reading(self) -> None:
-        """Take a reader's place. Raises ServerError if there is none."""
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[None]:
+        """Hold a reader's place. Raises ServerError if there is none."""
         if not self._readers.acquire(blocking=False):
             raise _too_many(self._limit)
-
-    def end_reading(self) -> None:
-        """Give a reader's place back."""
-        self._readers.release()
+        try:
+            yield
+        finally:
+            self._readers.release()
 
     def get(self, query_id: str) -> Running | None:
         """The request that runs under this id."""

@@ -14,10 +14,11 @@ from itertools import pairwise
 
 from otelhouse.clickhouse_server.errors import NOT_IMPLEMENTED, SYNTAX_ERROR, ServerError
 
+# What is not closed reaches to the end: so every byte is looked at once, whatever it is.
 _TOKEN = re.compile(
-    rb"""(?P<skip>\s+|--[^\n]*|\#[!\ ][^\n]*|/\*.*?\*/)
-    |(?P<quoted>'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*"|`(?:[^`\\]|\\.|``)*`)
-    |(?P<heredoc>\$(?P<tag>\w*)\$.*?\$(?P=tag)\$)
+    rb"""(?P<skip>\s+|--[^\n]*|\#[!\ ][^\n]*|/\*(?:.*?\*/|.*))
+    |(?P<quoted>'(?:[^'\\]|\\.|'')*+(?:'|\\?\Z)|"(?:[^"\\]|\\.|"")*+(?:"|\\?\Z)|`(?:[^`\\]|\\.|``)*+(?:`|\\?\Z))
+    |(?P<heredoc>\$(?P<tag>\w*)\$(?:.*?\$(?P=tag)\$|.*))
     |(?P<word>[A-Za-z_][\w$]*)
     |(?P<number>[0-9]\w*)
     |(?P<mark>.)""",

@@ -127,7 +127,7 @@ def test_half_a_body_stores_nothing(server: ClickHouse, pool: urllib3.PoolManage
     assert pool.request("POST", server.url, body="SELECT count() FROM t").data == b"0\n"
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 12))])
 def test_a_kill_in_the_middle_of_inserts_leaves_whole_blocks(server: ClickHouse, seed: int) -> None:
     """Each block is stored whole or not at all, and all that was acknowledged is there after the restart."""
     settings = ClickHouseSettings(url=server.url, database="default")

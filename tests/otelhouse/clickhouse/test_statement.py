@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
+from itertools import pairwise
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from otelhouse.clickhouse_server.errors import ServerError
-from otelhouse.clickhouse_server.statement import Kind, parse
+from otelhouse.clickhouse_server.statement import Kind, parse, tokens
 
 
 @pytest.mark.parametrize(
@@ -90,6 +96,22 @@ def test_an_inserts_data_comes_from_the_pipe() -> None:
 def test_data_is_not_read_from_a_file() -> None:
     with pytest.raises(ServerError, match="FROM INFILE"):
         parse(b"INSERT INTO t FROM INFILE '/etc/passwd' FORMAT LineAsString")
+
+
+@pytest.mark.parametrize("text", [b"/*", b"'", b'"', b"`", b"$a$", b"$a$b$c", b"''", b"'\\", b"(", b"--", b"/**"])
+def test_hostile_text_is_read_in_linear_time(text: bytes) -> None:
+    began = time.process_time()
+    with contextlib.suppress(ServerError):
+        parse(b"SELECT " + text * (300_000 // len(text)))
+    assert time.process_time() - began < 5
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read_to_their_end(text: bytes) -> None:
+    found = list(tokens(text))
+    assert all(left.end <= right.start for left, right in pairwise(found))
+    with contextlib.suppress(ServerError):
+        parse(text)
 
 
 @pytest.mark.parametrize("text", [b"", b"  ", b"-- only a comment", b"/* x */"])
