@@ -11,6 +11,7 @@ import numpy.typing as npt
 from schema.signal import Signal
 from schema.wire import owners
 from schema.wire.columns import Buffer, Table
+from schema.wire.cut import cut_metrics, needs_cut
 from schema.wire.descriptors import Owner, Tab
 from schema.wire.errors import ErrorCode
 from schema.wire.kernel import scan_bodies
@@ -58,7 +59,8 @@ class Scan:
     """The columns of joined request bodies of one signal. Immutable.
 
     `data`, `bounds`: the scanned bytes; body i is data[bounds[i]:bounds[i+1]]. These are the caller's, but where a
-    body came with sub-messages in pieces (`schema/wire/merge.py`): so use these, never your own.
+    body came with sub-messages in pieces (`schema/wire/merge.py`) or with a large metric (`schema/wire/cut.py`): so
+    use these, never your own.
     `status`: uint8[calls], an ErrorCode each; rows of a body that is not OK are in no table.
     """
 
@@ -177,14 +179,19 @@ def scan(signal: Signal, data: npt.NDArray[np.uint8], bounds: npt.NDArray[np.int
 
     `data`: uint8[n], n < 2 GiB; `bounds`: int64[calls + 1], from 0 to n, not decreasing. Raises ValueError if these
     do not fit together. Accepts what the official protobuf library accepts, but for bodies above 16 MiB whose
-    sub-messages come in pieces (ErrorCode.TOO_LARGE).
+    sub-messages come in pieces (ErrorCode.TOO_LARGE). A Metric above 256 KiB is scanned as several of the same name
+    (`schema/wire/cut.py`).
     """
     _check(data, bounds)
     if not (data.flags.c_contiguous and data.flags.writeable):
         data = data.copy()  # the kernels are compiled for this kind of array only
     result = _scan(signal, data, np.ascontiguousarray(bounds, np.int64))
     if (result.status == ErrorCode.SCATTERED).any():
-        return _scan_merged(signal, result)
+        result = _scan_merged(signal, result)
+    if signal is Signal.METRICS and needs_cut(result):
+        again = _scan(signal, *join(cut_metrics(result)))
+        again.status[:] = result.status
+        return again
     return result
 
 

@@ -140,3 +140,54 @@ def test_nothing_chosen_gives_no_piece() -> None:
     assert split(result, np.array([-1], np.int32)).pieces == []
     empty = scan(Signal.LOGS, *join([]))
     assert split(empty, np.zeros(0, np.int32)).pieces == []
+
+
+def large_metric(points: int, description: str = "") -> Any:
+    """A request with a small metric, a large sum with fields before and after its points, and another small one."""
+    message: Any = REQUEST[Signal.METRICS]()
+    outer = message.resource_metrics.add(schema_url="outer")
+    outer.resource.attributes.add(key="service.name").value.string_value = "shop"
+    scope = outer.scope_metrics.add(schema_url="inner")
+    scope.metrics.add(name="before").gauge.data_points.add(as_int=1)
+    large = scope.metrics.add(name="large", unit="By", description=description)
+    large.sum.is_monotonic, large.sum.aggregation_temporality = True, 2
+    for i in range(points):
+        large.sum.data_points.add(as_int=i, time_unix_nano=i).attributes.add(key="k").value.string_value = "v" * 90
+    large.metadata.add(key="m").value.bool_value = True
+    scope.metrics.add(name="after").gauge.data_points.add(as_int=2)
+    message.resource_metrics.add(schema_url="other").scope_metrics.add().metrics.add(name="last")
+    return message
+
+
+def test_a_metric_larger_than_a_record_goes_out_in_pieces_with_all_its_points() -> None:
+    message = large_metric(20_000)
+    small = large_metric(3)
+    bodies = [small.SerializeToString(), message.SerializeToString(), b"\xff", small.SerializeToString()]
+    result = scan(Signal.METRICS, *join(bodies))
+    assert result.status.tolist() == [0, 0, 1, 0]
+    assert result.items["name"].equals(b"large").sum() > 8
+    done = split(result, np.zeros(len(result.items), np.int32))
+    assert len(done.oversize) == 0
+    assert sum(piece.items for piece in done.pieces) == 20_000 + 2 + 2 * 5
+    assert all(len(piece.value) <= 900 * 1024 for piece in done.pieces)
+    merged: Any = REQUEST[Signal.METRICS]()
+    for piece in done.pieces:
+        for resource in parse(Signal.METRICS, piece.value).resource_metrics:  # type: ignore[union-attr]
+            merged.resource_metrics.append(resource)
+    pieces = [m for r in merged.resource_metrics for s in r.scope_metrics for m in s.metrics if m.name == "large"]
+    original = message.resource_metrics[0].scope_metrics[0].metrics[1]
+    points = [point for metric in pieces if len(metric.sum.data_points) > 3 for point in metric.sum.data_points]
+    assert points == list(original.sum.data_points)
+    for metric in pieces:
+        del metric.sum.data_points[:]
+    del original.sum.data_points[:]
+    assert all(metric == original for metric in pieces)
+    assert {r.schema_url for r in merged.resource_metrics} == {"outer", "other"}
+
+
+def test_a_metric_whose_description_fills_a_piece_is_left_whole() -> None:
+    result = scan(Signal.METRICS, *join([large_metric(3000, "d" * 200_000).SerializeToString()]))
+    assert result.items["name"].equals(b"large").sum() == 1
+    done = split(result, np.zeros(len(result.items), np.int32), 300_000)
+    assert done.oversize.tolist() == [1]
+    assert sum(piece.items for piece in done.pieces) == 2
