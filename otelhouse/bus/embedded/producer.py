@@ -9,6 +9,8 @@ from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass
 
+import structlog
+
 from otelhouse.bus.contract import (
     MAX_VALUE_BYTES,
     LogError,
@@ -33,6 +35,7 @@ TIDY_SECONDS = 2.0
 """How often old records and the slots of killed readers are looked for."""
 
 Results = list[int | LogError]
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -117,10 +120,15 @@ class EmbeddedProducer:
                 if self._closing and not self._waiting:
                     return
                 calls = list(self._take())
-            with suppress(LogError):  # what cannot be tidied now can be next time
-                self._tidy()
-            if calls:
-                self._write(calls)
+            try:
+                with suppress(LogError):  # what cannot be tidied now can be next time
+                    self._tidy()
+                if calls:
+                    self._write(calls)
+            except Exception as error:  # noqa: BLE001 - a fault of ours must not end the thread that all wait for
+                _log.exception("log writer")
+                for call in calls:
+                    call.fail(LogUnavailable(f"the log's writer failed: {error!r}"))
 
     def _watch(self, call: _Call) -> None:
         with self._watch_changed:

@@ -77,6 +77,14 @@ def test_the_file_stays_near_the_size_of_retention(log: EmbeddedLog, directory: 
     assert (directory / "records" / "data.mdb").stat().st_size < 40 * MIB
 
 
+def test_a_record_that_cannot_be_written_harms_no_other(log: EmbeddedLog) -> None:
+    producer = log.producer()
+    name_too_long = Outgoing(TOPIC, 0, b"x", (("n" * 70_000, b""),))
+    assert isinstance(producer.publish([name_too_long]).result(30)[0], LogUnavailable)
+    assert producer.publish([Outgoing(TOPIC, 0, b"y")]).result(30) == [0]
+    producer.close()
+
+
 @pytest.mark.parametrize("kind", ["a file", "garbage", "a file above"])
 def test_a_directory_that_is_no_log_says_so(tmp_path: Path, kind: str) -> None:
     directory = tmp_path / "log"
