@@ -19,6 +19,9 @@ _ARRAYS = ("events_attributes", "links_attributes")
 
 SPANS_A_SUMMARY = 200_000
 
+_SHARES = (1_024, 64, 8)
+"""Of a range that are searched before all of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class TraceQuery:
@@ -47,26 +50,51 @@ async def matching_traces(
 
     A trace's start is that of its earliest span, of those that came in windows which touch the range.
     """
-    position = call("tuple", Column("start"), Column("id"))
-    having: tuple[Expression, ...] = ()
+    found: list[TracePosition] = []
+    for oldest in _slices(query.range, after):
+        select = _page(tenant, query, limit, after, oldest)
+        found = [TracePosition(*row) for row in await database.rows(select)]
+        if len(found) >= limit:
+            break
+    return found
+
+
+def _slices(range: Range, after: TracePosition | None) -> Iterable[int]:
+    """Starts of ever longer slices at the range's end; the last is the whole.
+
+    No span of a trace lies before its start: so the traces that start within a slice are all found among the
+    slice's spans, and most pages are full before the whole range was read.
+    """
+    newest = range.end if after is None else min(range.end, after.start)
+    for share in _SHARES:
+        oldest = newest - (range.end - range.start) // share
+        if oldest > range.start:
+            yield oldest
+    yield range.start
+
+
+def _page(tenant: str, query: TraceQuery, limit: int, after: TracePosition | None, oldest: int) -> Select:
+    having: list[Expression] = []
+    if oldest > query.range.start:
+        having.append(call("greaterOrEquals", Column("start"), Param("Int64", oldest)))
     if after is not None:
-        having = (call("less", position, call("tuple", Param("Int64", after.start), text(after.trace_id))),)
+        position = call("tuple", Column("start"), Column("id"))
+        having.append(call("less", position, call("tuple", Param("Int64", after.start), text(after.trace_id))))
     matching = Select(
         (Alias(Column("trace_id"), "matching_id"),),
-        source("spans", tenant, query.range),
+        source("spans", tenant, Range(oldest, query.range.end)),
         where=tuple(_conditions(tenant, query)),
         distinct=True,
     )
-    select = Select(
+    return Select(
         (Alias(nanoseconds(call("min", Column("min_time"))), "start"), Alias(hexadecimal(Column("trace_id")), "id")),
         source("trace_index", tenant, query.range),
         where=(call("in", Column("trace_id"), matching),),
         group_by=(Column("trace_id"),),
-        having=having,
+        having=tuple(having),
         order_by=(Order(Column("start"), descending=True), Order(Column("id"), descending=True)),
         limit=limit,
     )
-    return [TracePosition(*row) for row in await database.rows(select)]
 
 
 def _conditions(tenant: str, query: TraceQuery) -> Iterable[Expression]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
@@ -183,6 +184,42 @@ def test_pages_hold_over_equal_times_and_new_arrivals(tenant: Tenant) -> None:
         if not answer["pageInfo"]["hasNextPage"]:
             break
     assert seen == sorted(range(1, 24), key=lambda n: (n // 5, -n))
+
+
+@pytest.mark.parametrize("service", [None, "rare", "common"])
+@pytest.mark.parametrize("first", [4, 50])
+def test_pages_put_together_are_all_that_matches_newest_first(
+    scattered: tuple[Tenant, list[SpanData]], service: str | None, first: int
+) -> None:
+    tenant, spans = scattered
+    seen: list[str] = []
+    after = None
+    while True:
+        answer = tenant.ask(FIND, q={"range": around(), "service": service}, first=first, after=after)
+        seen += [edge["node"]["id"] for edge in answer["edges"]]
+        after = answer["pageInfo"]["endCursor"]
+        if not answer["pageInfo"]["hasNextPage"]:
+            break
+    starts: dict[str, int] = {}
+    for span in spans:
+        starts[span.trace_id] = min(span.time, starts.get(span.trace_id, span.time))
+    matching = {span.trace_id for span in spans if service in (None, span.service)}
+    assert seen == sorted(matching, key=lambda trace: (starts[trace], trace), reverse=True)
+
+
+@pytest.fixture(scope="module")
+def scattered(house: House) -> tuple[Tenant, list[SpanData]]:
+    """Traces of a second and of half an hour, from crowded to lonely times, some with one start."""
+    tenant, seeded = house.tenant(), random.Random(7)
+    spans = []
+    for trace in range(1, 41):
+        start = NOW - int(seeded.choice((1, 30, 600, 3500)) * seeded.choice((0.5, 1, seeded.random())) * SECOND)
+        for number in range(seeded.randrange(1, 6)):
+            time = min(start + number * seeded.randrange(seeded.choice((1, SECOND, 400 * SECOND))), NOW)
+            service = "rare" if seeded.random() < 0.1 else "common"
+            spans.append(SpanData(trace_id(trace), span_id(number + 1), time, service=service))
+    tenant.rows.spans(*spans)
+    return tenant, spans
 
 
 def test_a_page_goes_on_after_any_of_its_edges(tenant: Tenant) -> None:
