@@ -14,6 +14,7 @@ from otelhouse.bus.contract import Outgoing, Producer
 from otelhouse.clickhouse import connect
 from otelhouse.clock import SystemClock
 from otelhouse.config import LogSettings
+from processor import dead_letter
 from schema.record import Framing
 from schema.signal import Signal
 from tests.processor import requests
@@ -24,6 +25,7 @@ from tests.support.components import Component, start
 PARTITIONS = 2
 WINDOW_SECONDS, WINDOW_ROWS = 0.3, 100
 MOST_BATCHES = 100
+_SOURCE = (dead_letter.HEADER_TOPIC, dead_letter.HEADER_PARTITION, dead_letter.HEADER_OFFSET)
 
 
 @dataclass
@@ -80,6 +82,23 @@ class Rig:
             if time.monotonic() > deadline:
                 raise AssertionError(f"{run} is {lag} records behind after {seconds} s:\n{self.said()}")
             time.sleep(0.1)
+
+    def dead_letters(self) -> int:
+        """Distinct records that lie in the dead-letter topic; a replay buries the same ones again."""
+        log = open_log(self.log_settings(), SystemClock())
+        consumer = log.consumer("undertaker")
+        consumer.subscribe([dead_letter.TOPIC], lambda _: None, lambda _: None)
+        found, silent = set(), 0
+        while silent < 5:
+            records = consumer.poll(0.1)
+            silent = 0 if records else silent + 1
+            for record in records:
+                said = dict(record.headers)
+                assert said[dead_letter.HEADER_REASON]
+                found.add(tuple(said[name] for name in _SOURCE))
+        consumer.close()
+        log.close()
+        return len(found)
 
     def tables(self, run: str, names: tuple[str, ...], without: tuple[str, ...] = ()) -> dict[str, list[str]]:
         """All rows of a run, by table, `without` some columns."""

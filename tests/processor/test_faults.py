@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from schema.signal import Signal
 from tests.processor.rig import PARTITIONS, WINDOW_ROWS, WINDOW_SECONDS, Rig, Writer
 from tests.processor.storage import BLOCK_TABLES, SHARED_TABLES
 from tests.support.clickhouse import start_clickhouse
+from tests.support.kafka import KafkaBroker
 
 LIVE, REPLAYED = "live", "replayed"
 TABLES = (*BLOCK_TABLES, *SHARED_TABLES)
@@ -23,12 +25,20 @@ TABLES = (*BLOCK_TABLES, *SHARED_TABLES)
 
 @pytest.fixture
 def rig(tmp_path: Path) -> Iterator[Rig]:
-    with start_clickhouse(tmp_path / "clickhouse") as clickhouse:
-        rig = Rig(f"embedded:{tmp_path / 'log'}", clickhouse, tmp_path)
-        _make_topics(rig)
-        rig.fresh_run(LIVE)
+    with _rig(f"embedded:{tmp_path / 'log'}", tmp_path) as rig:
         yield rig
-        rig.close()
+
+
+@contextlib.contextmanager
+def _rig(log_url: str, data: Path) -> Iterator[Rig]:
+    with start_clickhouse(data / "clickhouse") as clickhouse:
+        rig = Rig(log_url, clickhouse, data)
+        try:
+            _make_topics(rig)
+            rig.fresh_run(LIVE)
+            yield rig
+        finally:
+            rig.close()
 
 
 def _make_topics(rig: Rig) -> None:
@@ -40,8 +50,8 @@ def _make_topics(rig: Rig) -> None:
     log.close()
 
 
-def _storm(rig: Rig, rng: random.Random, kills: int, clickhouse_too: bool) -> None:
-    """Write while processors, and ClickHouse, are killed at random times and started again."""
+def _storm(rig: Rig, rng: random.Random, kills: int, clickhouse_too: bool) -> int:
+    """Write while processors, and ClickHouse, are killed at random; returns how many records are malformed."""
     writer = Writer(rig.log_settings(), rng.randrange(1 << 30), pause=0.05)
     writer.start()
     for _ in range(kills):
@@ -58,7 +68,7 @@ def _storm(rig: Rig, rng: random.Random, kills: int, clickhouse_too: bool) -> No
             rig.clickhouse.start()
     writer.finish()
     assert writer.acknowledged > 50
-    assert writer.poison > 0
+    return writer.poison
 
 
 def _assert_replay_is_equal(rig: Rig, tables: tuple[str, ...], without: tuple[str, ...] = ()) -> None:
@@ -74,8 +84,11 @@ def _assert_replay_is_equal(rig: Rig, tables: tuple[str, ...], without: tuple[st
 
 @pytest.mark.parametrize("seed", [1])
 def test_kills_of_processors_and_of_clickhouse_lose_and_double_nothing(rig: Rig, seed: int) -> None:
-    _storm(rig, random.Random(seed), kills=4, clickhouse_too=True)
+    poison = _storm(rig, random.Random(seed), kills=4, clickhouse_too=True)
     rig.start_processor(LIVE)
+    rig.until_stored(LIVE)
+    assert poison > 0
+    assert rig.dead_letters() == poison
     _assert_replay_is_equal(rig, TABLES)
 
 
@@ -100,3 +113,26 @@ def test_an_operator_may_change_the_window_between_kills(rig: Rig) -> None:
     rig.start_processor(LIVE)
     # The replay cuts other windows; rows that belong to a window, and not to an item, differ.
     _assert_replay_is_equal(rig, ("spans", "logs", "exemplars"), without=("block",))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_two_processors_on_kafka_that_take_over_from_each_other_lose_and_double_nothing(
+    kafka: KafkaBroker, tmp_path: Path
+) -> None:
+    rng = random.Random(5)
+    with _rig(kafka.url, tmp_path) as rig:
+        writer = Writer(rig.log_settings(), 5, pause=0.1)
+        writer.start()
+        first = rig.start_processor(LIVE)
+        for _ in range(3):
+            time.sleep(rng.uniform(1.0, 3.0))
+            second = rig.start_processor(LIVE)
+            time.sleep(rng.uniform(1.0, 3.0))
+            if rng.random() < 0.5:
+                first.kill()
+            else:
+                assert first.stop() == 0
+            first = second
+        writer.finish()
+        _assert_replay_is_equal(rig, TABLES)
