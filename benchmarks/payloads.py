@@ -144,13 +144,13 @@ def _trace(rng: random.Random, now: int) -> Iterator[tuple[str, Span]]:
     ids = [rng.randbytes(8) for _ in range(count)]
     for i in range(count):
         first, last = (0, duration) if i == 0 else sorted((rng.randrange(duration), rng.randrange(duration)))
-        span = Span(trace_id=trace_id, span_id=ids[i], name=rng.choice(SPAN_NAMES), kind=rng.randint(1, 5))  # type: ignore[arg-type]
+        span = Span(trace_id=trace_id, span_id=ids[i], name=rng.choice(SPAN_NAMES), kind=rng.randint(1, 5))
         if i:
             span.parent_span_id = ids[rng.randrange(i)]
         span.start_time_unix_nano, span.end_time_unix_nano = start + first, start + last
         span.attributes.extend(_span_attributes(rng, failed=i == failed))
         if i == failed:
-            span.status.code, span.status.message = 2, "internal error"  # type: ignore[assignment]
+            span.status.code, span.status.message = 2, "internal error"
         if rng.random() < 0.05:
             event = span.events.add(name="exception", time_unix_nano=start)
             event.attributes.extend(_attributes(exception__type="ValueError", exception__message="bad value"))
@@ -177,7 +177,7 @@ def _log(rng: random.Random, now: int) -> LogRecord:
     at = now + rng.randrange(10**9)
     number, text = rng.choice(((5, "DEBUG"), (9, "INFO"), (9, "INFO"), (9, "INFO"), (13, "WARN"), (17, "ERROR")))
     record = LogRecord(time_unix_nano=at, observed_time_unix_nano=at + 1000, severity_text=text)
-    record.severity_number = number  # type: ignore[assignment]
+    record.severity_number = number
     record.body.string_value = rng.choice(MESSAGES) % rng.randint(0, 99999)
     record.attributes.extend(
         _attributes(

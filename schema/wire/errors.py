@@ -20,6 +20,7 @@ class ErrorCode(IntEnum):
     PACKED = 9
     TOO_LARGE = 10
     SCATTERED = 11
+    TOO_MANY = 12
 
     @property
     def text(self) -> str:
@@ -39,5 +40,6 @@ _TEXT = {
     ErrorCode.GROUP: "a group ends that never began, or never ends",
     ErrorCode.PACKED: "a packed list of numbers has a broken length",
     ErrorCode.TOO_LARGE: "a message that comes in scattered pieces is too large to be put together",
+    ErrorCode.TOO_MANY: "it is made of too many empty messages for its length",
     ErrorCode.SCATTERED: "a message comes in scattered pieces that cannot be put together",
 }

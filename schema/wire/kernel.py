@@ -54,6 +54,12 @@ from schema.wire.reading import (
 )
 
 SCATTERED = int(ErrorCode.SCATTERED)
+TOO_MANY = int(ErrorCode.TOO_MANY)
+
+ROW_BYTES = 16
+ROW_ALLOWANCE = 1 << 20
+"""Rows of a body may take this many bytes for each of its own, and the allowance. Real requests take up to five; an
+empty attribute of two bytes would take 48."""
 
 _ATTRIBUTE = program(Signal.TRACES).columns[Tab.ATTRIBUTES]
 ATTRIBUTES = int(Tab.ATTRIBUTES)
@@ -311,6 +317,11 @@ def scan_bodies(data, bounds, fields, words, base, room, count, ints, longs, sta
             at_data, bounds[call], bounds[call + 1], call, at_fields, at_words, at_base, at_room, at_count, at_ints,
             at_longs, at_stack,
         )  # fmt: skip
+        size = np.int64(0)
+        for table in range(len(count)):
+            size += 8 * (count[table] - before[table]) * words[table]
+        if size > ROW_BYTES * (bounds[call + 1] - bounds[call]) + ROW_ALLOWANCE:
+            code = TOO_MANY
         status[call] = code
         if code != 0:
             for table in range(len(count)):

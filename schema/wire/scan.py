@@ -179,8 +179,8 @@ def scan(signal: Signal, data: npt.NDArray[np.uint8], bounds: npt.NDArray[np.int
 
     `data`: uint8[n], n < 2 GiB; `bounds`: int64[calls + 1], from 0 to n, not decreasing. Raises ValueError if these
     do not fit together. Accepts what the official protobuf library accepts, but for bodies above 16 MiB whose
-    sub-messages come in pieces (ErrorCode.TOO_LARGE). A Metric above 256 KiB is scanned as several of the same name
-    (`schema/wire/cut.py`).
+    sub-messages come in pieces (ErrorCode.TOO_LARGE) and for masses of empty messages (TOO_MANY). A Metric above
+    256 KiB is scanned as several of the same name (`schema/wire/cut.py`).
     """
     _check(data, bounds)
     if not (data.flags.c_contiguous and data.flags.writeable):

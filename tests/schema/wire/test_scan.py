@@ -21,7 +21,7 @@ def request(*spans: str, service: str = "shop") -> ExportTraceServiceRequest:
     resource_spans.resource.attributes.add(key="service.name").value.string_value = service
     scope_spans = resource_spans.scope_spans.add()
     for name in spans:
-        span = scope_spans.spans.add(name=name, trace_id=b"t" * 16, kind=3, flags=2**32 - 1)  # type: ignore[arg-type]
+        span = scope_spans.spans.add(name=name, trace_id=b"t" * 16, kind=3, flags=2**32 - 1)
         span.attributes.add(key="n").value.int_value = -len(name)
         span.events.add(name=f"event of {name}").attributes.add(key="e").value.double_value = 0.5
     return message
@@ -107,6 +107,24 @@ def test_more_rows_than_guessed_are_all_there() -> None:
     of_items = result.attributes["owner"] == Owner.ITEM
     assert result.attributes["value.kind"][of_items].tolist() == [3, 1] * 25_000 + [3]
     assert set(result.attributes.parent[of_items].tolist()) == {0, 1}
+
+
+def test_a_body_of_masses_of_empty_messages_is_refused_before_it_takes_memory() -> None:
+    span = delimited(2, delimited(9, b"") * 1_000_000)
+    good = bodies(request("a"))[0]
+    result = scan(Signal.TRACES, *join([good, delimited(1, delimited(2, span)), good]))
+    assert result.status.tolist() == [ErrorCode.OK, ErrorCode.TOO_MANY, ErrorCode.OK]
+    assert result.items.call.tolist() == [0, 2]
+
+
+def test_a_large_body_of_the_densest_histograms_is_taken() -> None:
+    message = ExportMetricsServiceRequest()
+    points = message.resource_metrics.add().scope_metrics.add().metrics.add(name="e").exponential_histogram.data_points
+    for _ in range(2000):
+        points.add().positive.bucket_counts.extend([1] * 1600)
+    result = scan(Signal.METRICS, *join([message.SerializeToString()]))
+    assert result.status.tolist() == [0]
+    assert len(result.buckets("positive.bucket_counts")[1]) == 2000 * 1600
 
 
 def test_metric_points_carry_their_kind_and_their_lists() -> None:

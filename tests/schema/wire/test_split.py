@@ -172,7 +172,7 @@ def test_a_metric_larger_than_a_record_goes_out_in_pieces_with_all_its_points() 
     assert all(len(piece.value) <= 900 * 1024 for piece in done.pieces)
     merged: Any = REQUEST[Signal.METRICS]()
     for piece in done.pieces:
-        for resource in parse(Signal.METRICS, piece.value).resource_metrics:  # type: ignore[union-attr]
+        for resource in parse(Signal.METRICS, piece.value).resource_metrics:
             merged.resource_metrics.append(resource)
     pieces = [m for r in merged.resource_metrics for s in r.scope_metrics for m in s.metrics if m.name == "large"]
     original = message.resource_metrics[0].scope_metrics[0].metrics[1]

@@ -114,10 +114,10 @@ def test_each_kind_of_value_has_its_text() -> None:
 def test_random_values_read_back_as_what_they_were() -> None:
     rng = random.Random(21)
     values = [random_message(AnyValue(), rng, depth=2) for _ in range(600)]
-    result = scanned(*values)  # type: ignore[arg-type]
+    result = scanned(*values)
     text, is_json = text_of_values(result, np.arange(len(values)))
     for value, words, json_ in zip(values, text.to_pylist(), is_json, strict=True):
-        check(value, words, json_)  # type: ignore[arg-type]
+        check(value, words, json_)
 
 
 def test_mutated_values_read_as_the_official_library_reads_them() -> None:
