@@ -22,6 +22,9 @@ from typing import NamedTuple, Protocol
 MAX_VALUE_BYTES = 900 * 1024
 """Largest value of a record; leaves room for headers below Kafka's default of 1 MiB a message."""
 
+MAX_METADATA_BYTES = 4000
+"""Longest metadata of a commit in UTF-8; Kafka's default is 4,096 for all of it."""
+
 Headers = tuple[tuple[str, bytes], ...]
 
 
@@ -87,11 +90,18 @@ class Position:
     """What a group commits for a partition.
 
     `resume` (X) is the offset to read from after a restart: retention never passes it.
-    `metadata` is the owner's own text (at most 4,000 bytes), kept with it: it holds C and the checkpoint.
+    `metadata` is the owner's own text (at most MAX_METADATA_BYTES), kept with it: it holds C and the checkpoint.
     """
 
     resume: int
     metadata: str = ""
+
+    def __post_init__(self) -> None:
+        if self.resume < 0 or len(self.metadata.encode()) > MAX_METADATA_BYTES:
+            size = len(self.metadata.encode())
+            raise ValueError(
+                f"no position: offset {self.resume}, metadata of {size} bytes (limit {MAX_METADATA_BYTES})"
+            )
 
 
 class Producer(Protocol):

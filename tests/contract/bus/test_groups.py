@@ -6,14 +6,14 @@ import time
 
 import pytest
 
-from otelhouse.bus.contract import LogError, LogFenced, LogUnavailable, Position, TopicPartition
+from otelhouse.bus.contract import MAX_METADATA_BYTES, LogError, LogFenced, LogUnavailable, Position, TopicPartition
 from tests.contract.bus.support import Bus, Reader, both, publish
 
 
 def test_commits_and_their_metadata_come_back(bus: Bus) -> None:
     topic, group = bus.topic(partitions=2), bus.group()
     first, second = TopicPartition(topic, 0), TopicPartition(topic, 1)
-    metadata = '{"v":1,"c":7,"s":"' + "é" * 1900 + '"}'
+    metadata = "é" * (MAX_METADATA_BYTES // 2)
     with bus.producer() as producer, bus.reader(group, topic) as reader:
         publish(producer, topic, [b"a", b"b", b"c"])
         reader.take(3)
@@ -27,6 +27,11 @@ def test_commits_and_their_metadata_come_back(bus: Bus) -> None:
         assert [record.value for record in reader.take(1)] == [b"c"]
         assert reader.consumer.position(first) == 3
         assert reader.consumer.end(first) == 3
+
+
+def test_metadata_that_a_log_could_not_keep_is_refused_at_once() -> None:
+    with pytest.raises(ValueError, match="metadata of 4002 bytes"):
+        Position(0, "é" * 2001)
 
 
 def test_positions_begin_at_the_commit_and_follow_the_reading(bus: Bus) -> None:
