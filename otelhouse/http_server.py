@@ -13,6 +13,7 @@ import uvloop
 
 from otelhouse.address import Address, parse_address
 from otelhouse.errors import StartupError
+from otelhouse.otlp.tracing import traced
 
 DRAIN_SECONDS = 8
 _BACKLOG = 1024
@@ -56,7 +57,7 @@ def serve(app: Any, bound: socket.socket, stop: threading.Event, serving: Callab
 async def serve_here(app: Any, bound: socket.socket, stop: threading.Event, serving: Callable[[str], None]) -> None:
     """serve() inside the caller's event loop."""
     config = uvicorn.Config(
-        app,
+        traced(app),
         http="httptools",
         ws="none",
         lifespan="off",

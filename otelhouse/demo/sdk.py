@@ -7,7 +7,6 @@ import os
 from dataclasses import dataclass
 
 from opentelemetry import trace
-from opentelemetry._logs import Logger, SeverityNumber
 from opentelemetry.metrics import Meter
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, LogRecordExporter
@@ -17,16 +16,11 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
+from otelhouse.otlp.logs import Description, LogHandler
+
 _SCOPE = "otelhouse.demo"
 _BATCH_MS = 500
 _METRICS_MS = 5000
-
-_SEVERITIES = {
-    logging.DEBUG: SeverityNumber.DEBUG,
-    logging.INFO: SeverityNumber.INFO,
-    logging.WARNING: SeverityNumber.WARN,
-    logging.ERROR: SeverityNumber.ERROR,
-}
 
 
 @dataclass(frozen=True)
@@ -68,25 +62,12 @@ def start_sdk(service: str, otlp_grpc: str, otlp_http: str) -> Sdk:
     log = logging.getLogger(f"shop.{service}")
     log.setLevel(logging.INFO)
     log.propagate = False
-    log.handlers = [_ToOpenTelemetry(logs.get_logger(_SCOPE))]
+    log.handlers = [LogHandler(logs.get_logger(_SCOPE), _describe)]
     return Sdk(tracing.get_tracer(_SCOPE), metering.get_meter(_SCOPE), log, (tracing, metering, logs))
 
 
-class _ToOpenTelemetry(logging.Handler):
-    """Passes the standard library's records on; the SDK adds the trace and span that are current."""
-
-    def __init__(self, logger: Logger) -> None:
-        super().__init__()
-        self._logger = logger
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._logger.emit(
-            timestamp=int(record.created * 1e9),
-            severity_number=_SEVERITIES[record.levelno],
-            severity_text=record.levelname,
-            body=record.getMessage(),
-            attributes={"code.function.name": record.funcName, **getattr(record, "fields", {})},
-        )
+def _describe(record: logging.LogRecord) -> Description:
+    return record.getMessage(), {"code.function.name": record.funcName, **getattr(record, "fields", {})}
 
 
 def _grpc(address: str) -> tuple[SpanExporter, MetricExporter, LogRecordExporter]:
