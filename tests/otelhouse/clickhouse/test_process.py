@@ -192,3 +192,39 @@ def test_the_driver_error_of_a_killed_server_is_translated(server: ClickHouse) -
         server.kill()
         with pytest.raises(ClickHouseError), translated():
             client.query("SELECT 1")
+
+
+def test_nothing_is_left_behind_by_many_requests(server: ClickHouse, pool: urllib3.PoolManager) -> None:
+    """Answers, errors, errors in mid-stream and clients that leave: no file descriptor and no request stays."""
+    endless, failing = "SELECT number FROM numbers(1000000000)", "SELECT throwIf(number = 900000) FROM numbers(1000000)"
+    pool.request("POST", server.url, body="CREATE TABLE t (n UInt64) ENGINE = Memory")
+
+    def work() -> None:
+        for sql in ("SELECT 1", "SELEC", "INSERT INTO t VALUES (1)", "INSERT INTO t VALUES (x)"):
+            pool.request("POST", server.url, body=sql)
+        with contextlib.suppress(urllib3.exceptions.HTTPError):
+            pool.request("POST", server.url, body=failing)
+        leaver = pool.request("POST", server.url, body=endless, preload_content=False)
+        next(leaver.stream(1))
+        leaver.close()
+
+    work()
+    before = _pipes_and_sockets(server)
+    for _ in range(10):
+        work()
+    deadline = time.monotonic() + 10
+    while _pipes_and_sockets(server) > before and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert _pipes_and_sockets(server) <= before
+    running = pool.request("GET", f"{server.url}/metrics").data.decode()
+    assert "otelhouse_clickhouse_running 0.0" in running
+
+
+def _pipes_and_sockets(server: ClickHouse) -> int:
+    """Open ones of the server; the engine's threads hold files of /proc besides."""
+    assert server.process is not None
+    found = 0
+    for descriptor in Path(f"/proc/{server.process.pid}/fd").iterdir():
+        with contextlib.suppress(OSError):  # closed meanwhile
+            found += str(descriptor.readlink()).startswith(("pipe:", "socket:"))
+    return found
