@@ -230,14 +230,18 @@ class KafkaConsumer:
             self._joined().resume(reading)
 
     def _when_revoked(self, consumer: Consumer, partitions: Sequence[KafkaPartition]) -> None:
-        self._lose(partitions)
-        consumer.incremental_unassign(list(partitions))
+        try:
+            self._lose(partitions)
+        finally:
+            consumer.incremental_unassign(list(partitions))
 
     def _when_lost(self, consumer: Consumer, partitions: Sequence[KafkaPartition]) -> None:
         for each in partitions:  # commit() refuses them from now on
             self._next.pop(TopicPartition(each.topic, each.partition), None)
-        self._lose(partitions)
-        consumer.incremental_unassign(list(partitions))
+        try:
+            self._lose(partitions)
+        finally:
+            consumer.incremental_unassign(list(partitions))
 
     def _lose(self, partitions: Sequence[KafkaPartition]) -> None:
         lost = sorted(TopicPartition(each.topic, each.partition) for each in partitions)

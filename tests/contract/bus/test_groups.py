@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 import pytest
 
-from otelhouse.bus.contract import MAX_METADATA_BYTES, LogError, LogFenced, LogUnavailable, Position, TopicPartition
+from otelhouse.bus.contract import (
+    MAX_METADATA_BYTES,
+    LogError,
+    LogFenced,
+    LogUnavailable,
+    Outgoing,
+    Position,
+    TopicPartition,
+)
 from tests.contract.bus.support import Bus, Reader, both, publish
 
 
@@ -136,6 +145,30 @@ def test_a_failing_callback_is_called_again(bus: Bus) -> None:
         assert reader.records == []
         assert [record.value for record in reader.take(1)] == [b"a"]
     assert calls == [[TopicPartition(topic, 0)]] * 2
+
+
+def test_a_failing_farewell_loses_no_record_and_keeps_no_partition(bus: Bus) -> None:
+    topic, group = bus.topic(partitions=2), bus.group()
+    failures = [LogUnavailable("not now")]
+
+    def fail_once(_: list[TopicPartition]) -> None:
+        if failures:
+            raise failures.pop()
+
+    with bus.producer() as producer, bus.reader(group, topic) as first:
+        first.until(lambda: len(first.owned) == 2)
+        first.when_revoked = fail_once
+        with bus.reader(group, topic) as second:
+            for number in range(3000):
+                producer.publish([Outgoing(topic, number % 2, b"%d" % number)])
+                if number % 10 == 0:
+                    second.step(0.0)
+                    with suppress(LogUnavailable):
+                        first.step(0.0)
+            both([first, second], lambda: len(second.owned) == 1, "its share")
+            readers = [first, second]
+            both(readers, lambda: len({each.value for r in readers for each in r.records}) == 3000, "every record")
+            assert not failures
 
 
 def test_new_partitions_are_read_without_a_restart(bus: Bus) -> None:
