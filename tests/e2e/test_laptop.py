@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.e2e.promises import visible_within
 from tests.support.components import Component
 from tests.support.otel_client import grpc_exporters, http_exporters
-from tests.support.up import start_up
-
-
-@pytest.fixture(scope="module")
-def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Component]:
-    component = start_up(tmp_path_factory.mktemp("laptop"))
-    yield component
-    assert component.stop() == 0
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "http"])
