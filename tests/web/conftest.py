@@ -17,7 +17,7 @@ from tests.support.up import start_up
 from tests.web import shop
 
 _BUILT = Path(__file__).parents[2] / "web" / "dist" / "index.html"
-_QUIET = (
+QUIET = (  # no service of the browser of its own, no network but ours
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -62,7 +62,7 @@ def browser() -> Iterator[Browser]:
     if chromium is None:
         pytest.skip("Chromium is not installed")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(_QUIET))
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(QUIET))
         yield browser
         browser.close()
 

@@ -91,7 +91,7 @@ def test_two_thousand_spans_are_there_at_once_and_scroll(visit: Visit) -> None:
     begun = time.monotonic()
     visit.open(f"/trace/{shop.LONG}")
     expect(page.get_by_role("treeitem").first).to_contain_text("step 1")
-    assert time.monotonic() - begun < 4
+    assert time.monotonic() - begun < 8
     assert page.get_by_role("treeitem").count() < 100
     page.get_by_role("tree").evaluate("element => element.scrollTo(0, element.scrollHeight)")
     expect(page.get_by_text("step 999", exact=True)).to_be_visible()

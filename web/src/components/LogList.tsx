@@ -28,10 +28,10 @@ export function LogList({
   toSpan,
   compact = false,
 }: Props) {
-  const [open, setOpen] = useState<ReadonlySet<LogRecord>>(new Set());
+  const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
   const toggle = (log: LogRecord) => {
     const next = new Set(open);
-    if (!next.delete(log)) next.add(log);
+    if (!next.delete(nameOf(log))) next.add(nameOf(log));
     setOpen(next);
   };
   const current = useListKeys(compact ? 0 : logs.length, (index) => {
@@ -55,7 +55,7 @@ export function LogList({
           <button
             type="button"
             className="log-line"
-            aria-expanded={open.has(log)}
+            aria-expanded={open.has(nameOf(log))}
             onClick={() => toggle(log)}
           >
             <Time at={log.time} />
@@ -63,12 +63,15 @@ export function LogList({
             {!compact && <ServiceName name={log.service} colour={colourOf.get(log.service) ?? 0} />}
             <span className="log-body">{bodyText(log)}</span>
           </button>
-          {open.has(log) && <LogDetail log={log} compact={compact} toSpan={toSpan} />}
+          {open.has(nameOf(log)) && <LogDetail log={log} compact={compact} toSpan={toSpan} />}
         </li>
       ))}
     </ol>
   );
 }
+
+/** Names a record across refreshes, so that an open one stays open. */
+const nameOf = (log: LogRecord) => [log.time, log.service, log.spanId, bodyText(log)].join(" ");
 
 const bodyText = (log: LogRecord) => (log.body === null ? "" : valueText(log.body));
 

@@ -16,7 +16,9 @@ export function MatchEditor({ matches, change }: Props) {
   const complete = typed ?? (draft.key.trim() ? { ...draft, key: draft.key.trim() } : undefined);
   const add = () => {
     if (!complete) return;
-    change([...matches, takesValue(complete.op) ? complete : { ...complete, value: "" }]);
+    const match = takesValue(complete.op) ? complete : { ...complete, value: "" };
+    const there = matches.some((other) => formatMatch(other) === formatMatch(match));
+    if (!there) change([...matches, match]);
     setDraft(EMPTY);
   };
   const onEnter = (event: KeyboardEvent) => {

@@ -9,7 +9,7 @@ export function Progress({ on }: { on: boolean }) {
 
 /** What went wrong, and a way on. */
 export function ErrorNote({ error, retry }: { error: ApiError; retry: () => void }) {
-  if (error.kind === "unauthorized") return <KeyForm message={error.message} retry={retry} />;
+  if (error.kind === "unauthorized") return <KeyForm message={error.message} />;
   return (
     <div className="note note-error" role="alert">
       <Icon name="alert" />
@@ -21,7 +21,8 @@ export function ErrorNote({ error, retry }: { error: ApiError; retry: () => void
   );
 }
 
-function KeyForm({ message, retry }: { message: string; retry: () => void }) {
+/** With the key everything on the page is asked anew; the address holds all that matters. */
+function KeyForm({ message }: { message: string }) {
   const [key, setKey] = useState("");
   return (
     <form
@@ -29,7 +30,7 @@ function KeyForm({ message, retry }: { message: string; retry: () => void }) {
       onSubmit={(event) => {
         event.preventDefault();
         keepKey(key.trim());
-        retry();
+        window.location.reload();
       }}
     >
       <Icon name="alert" />

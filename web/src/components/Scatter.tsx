@@ -2,13 +2,12 @@ import { useMemo, useState } from "react";
 import type { TraceSummary } from "../api/types";
 import { plural } from "../lib/number";
 import type { Interval } from "../lib/range";
-import { logScale, timeLabel, timeTicks } from "../lib/scale";
+import { LEAST_MS, logScale, timeLabel, timeTicks } from "../lib/scale";
 import { dateTime, duration, millisOf } from "../lib/time";
 import { useWidth } from "../state/width";
 
 const HEIGHT = 190;
 const MARGIN = { top: 12, right: 16, bottom: 24, left: 62 };
-const LEAST_MS = 1e-3;
 
 interface Props {
   traces: TraceSummary[];

@@ -1,6 +1,7 @@
 import type { TraceSummary } from "../api/types";
 import { count } from "../lib/number";
 import { colours } from "../lib/palette";
+import { LEAST_MS, logScale } from "../lib/scale";
 import { duration } from "../lib/time";
 import { useListKeys } from "../state/keys";
 import { navigate } from "../state/location";
@@ -17,7 +18,10 @@ export function TraceList({ traces }: { traces: TraceSummary[] }) {
     if (trace) navigate(to(`/trace/${trace.id}`));
   });
   const colourOf = colours(traces.flatMap((trace) => trace.services));
-  const longest = Math.max(...traces.map((trace) => trace.durationMs), 1e-9);
+  const scale = logScale(
+    traces.map((trace) => trace.durationMs),
+    LEAST_MS,
+  );
   return (
     <table className="list traces">
       <thead>
@@ -27,7 +31,9 @@ export function TraceList({ traces }: { traces: TraceSummary[] }) {
           <th scope="col">Services</th>
           <th scope="col">Spans</th>
           <th scope="col">Errors</th>
-          <th scope="col">Duration</th>
+          <th scope="col" title="The bar is logarithmic, as the chart above">
+            Duration
+          </th>
         </tr>
       </thead>
       <tbody>
@@ -64,7 +70,7 @@ export function TraceList({ traces }: { traces: TraceSummary[] }) {
               <span className={`bar bar-${trace.errorCount > 0 ? "bad" : "plain"}`}>
                 <span className="bar-text">{duration(trace.durationMs)}</span>
                 <span className="bar-track">
-                  <span className="bar-fill" style={{ width: `${(trace.durationMs / longest) * 100}%` }} />
+                  <span className="bar-fill" style={{ width: `${scale.at(trace.durationMs) * 100}%` }} />
                 </span>
               </span>
             </td>

@@ -79,7 +79,7 @@ export function Waterfall({ trace, roots, colourOf, selected, select }: Props) {
           ))}
         </div>
       </div>
-      <div className="rows" ref={box} onScroll={follow} role="tree" aria-label="Spans">
+      <div className="rows" ref={box} onScroll={follow} role="tree" tabIndex={0} aria-label="Spans">
         <div className="rows-all" style={{ height: rows.length * ROW }}>
           <div className="grid">
             {ticks.map(({ millis, left }) => (

@@ -62,9 +62,9 @@ export function parseMatch(text: string): Match | undefined {
 
 const unescaped = (part: string) => decodeURIComponent(part);
 
-/** All conditions under a parameter that is given once for each; what cannot be read is left out. */
+/** All conditions under a parameter that is given once for each; what cannot be read, or is there twice, is left out. */
 export function matchesOf(params: URLSearchParams, name: string): Match[] {
-  return params.getAll(name).flatMap((text) => parseMatch(text) ?? []);
+  return [...new Set(params.getAll(name))].flatMap((text) => parseMatch(text) ?? []);
 }
 
 /** How a condition reads on the page. */

@@ -9,6 +9,9 @@ export function linearTicks(max: number, wanted: number): number[] {
   return Array.from({ length: Math.floor(max / step + 1e-9) + 1 }, (_, index) => index * step);
 }
 
+/** Durations below a microsecond count as one, on logarithmic scales. */
+export const LEAST_MS = 1e-3;
+
 export interface LogScale {
   /** 0 at the least, 1 at the greatest. */
   at(value: number): number;

@@ -53,7 +53,7 @@ function Found({ services }: { services: Service[] }) {
           aria-label="Find a service"
           placeholder="Find a service"
           value={table.find ?? ""}
-          onChange={(event) => change({ ...table, find: event.target.value || undefined })}
+          onChange={(event) => change({ ...table, find: event.target.value || undefined }, true)}
         />
         <span className="muted">{plural(shown.length, "service")}</span>
       </div>

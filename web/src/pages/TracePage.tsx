@@ -2,18 +2,15 @@ import { useCallback, useMemo } from "react";
 import { TRACE } from "../api/documents";
 import type { Span, Trace } from "../api/types";
 import { useQuery } from "../api/useQuery";
-import { Copy } from "../components/Copy";
 import { Link } from "../components/Link";
-import { LogList } from "../components/LogList";
 import { Empty, ErrorNote, Progress } from "../components/Notes";
-import { ServiceName } from "../components/ServiceName";
-import { Header } from "../components/Shell";
 import { SpanDetail } from "../components/SpanDetail";
+import { TraceHead } from "../components/TraceHead";
+import { TraceLogs } from "../components/TraceLogs";
 import { Waterfall } from "../components/Waterfall";
-import { count, plural } from "../lib/number";
+import { count } from "../lib/number";
 import { colours } from "../lib/palette";
 import { buildTree, type Node, visibleRows } from "../lib/spanTree";
-import { dateTime, duration, millisOf, preciseTime } from "../lib/time";
 import { type TraceView, traceViewCodec } from "../lib/traceView";
 import { navigate, useLocation } from "../state/location";
 import { useHref } from "../state/range";
@@ -111,81 +108,10 @@ function find(roots: Node<Span>[], key: string | undefined): Node<Span> | undefi
   return key === undefined ? undefined : visibleRows(roots, NONE).find((node) => node.key === key);
 }
 
-function TraceHead({ trace, colourOf }: { trace: Trace; colourOf: Map<string, number> }) {
-  const { root, errorCount } = trace;
-  return (
-    <>
-      <Header
-        title={
-          <>
-            <span className="muted">{root?.service}</span> {root?.name ?? "Trace"}
-          </>
-        }
-      >
-        {root?.parentId && (
-          <span className="tag" title="The first span whose parent has not been received stands here">
-            root not received
-          </span>
-        )}
-        <code className="trace-id">{trace.id}</code>
-        <Copy text={trace.id} label="Copy trace id" />
-      </Header>
-      <dl className="facts">
-        <Fact name="Duration">{duration(trace.durationMs)}</Fact>
-        <Fact name="Start">
-          <time dateTime={trace.start} title={preciseTime(trace.start)}>
-            {dateTime(millisOf(trace.start))}
-          </time>
-        </Fact>
-        <Fact name="Spans">{count(trace.spanCount)}</Fact>
-        <Fact name="Errors">
-          {errorCount > 0 ? <span className="tag tag-error">{count(errorCount)}</span> : "0"}
-        </Fact>
-        <Fact name={plural(trace.services.length, "service")}>
-          <span className="legend">
-            {trace.services.map((service) => (
-              <ServiceName key={service} name={service} colour={colourOf.get(service) ?? 0} />
-            ))}
-          </span>
-        </Fact>
-      </dl>
-      {trace.spanCount > trace.spans.length && (
-        <p className="note">The first {count(trace.spans.length)} spans are shown.</p>
-      )}
-    </>
-  );
-}
-
-function Fact({ name, children }: { name: string; children: React.ReactNode }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
-  );
-}
-
 function Tab({ label, on, open }: { label: string; on: boolean; open: () => void }) {
   return (
     <button type="button" role="tab" aria-selected={on} onClick={open}>
       {label}
     </button>
   );
-}
-
-interface TraceLogsProps {
-  trace: Trace;
-  colourOf: Map<string, number>;
-  toSpan: (spanId: string) => void;
-}
-
-function TraceLogs({ trace, colourOf, toSpan }: TraceLogsProps) {
-  if (trace.logs.length === 0) {
-    return (
-      <Empty title="No logs in this trace">
-        <p>A log record belongs to a trace when it carries the trace's id, as SDKs with context do.</p>
-      </Empty>
-    );
-  }
-  return <LogList logs={trace.logs} colourOf={colourOf} toSpan={toSpan} />;
 }

@@ -31,7 +31,9 @@ export function useLocation(): Location {
 /** Goes to an address of ours; with `replace` without a step in the history. */
 export function navigate(address: string, replace = false): void {
   if (address === snapshot()) return;
+  const path = window.location.pathname;
   if (replace) window.history.replaceState(null, "", address);
   else window.history.pushState(null, "", address);
+  if (window.location.pathname !== path) window.scrollTo(0, 0);
   window.dispatchEvent(new Event(MOVED));
 }

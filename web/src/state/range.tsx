@@ -48,11 +48,14 @@ export function useHref(): (path: string, pairs?: readonly Pair[]) => string {
   );
 }
 
-/** A page's own state in its address, and how to change it (a step in the history). */
-export function usePageState<T>(codec: Codec<T>): [state: T, change: (state: T) => void] {
+/** A page's own state in its address, and how to change it: a step in the history, unless it replaces the last. */
+export function usePageState<T>(codec: Codec<T>): [state: T, change: (state: T, replace?: boolean) => void] {
   const { path, params } = useLocation();
   const to = useHref();
   const state = useMemo(() => codec.decode(params), [codec, params]);
-  const change = useCallback((next: T) => navigate(to(path, codec.encode(next))), [codec, path, to]);
+  const change = useCallback(
+    (next: T, replace = false) => navigate(to(path, codec.encode(next)), replace),
+    [codec, path, to],
+  );
   return [state, change];
 }
