@@ -7,7 +7,7 @@ import time
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otelhouse.clickhouse_server.errors import ServerError
@@ -106,6 +106,7 @@ def test_hostile_text_is_read_in_linear_time(text: bytes) -> None:
     assert time.process_time() - began < 5
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_to_their_end(text: bytes) -> None:
     found = list(tokens(text))
