@@ -23,7 +23,7 @@ def post(
 ) -> httpx.Response:
     headers = {"content-type": content_type, **({"accept": accept} if accept else {})}
     content = json.dumps(body) if isinstance(body, dict) else body
-    return httpx.post(f"http://{house.http}/graphql", content=content, headers=headers, timeout=20)
+    return httpx.post(f"http://{house.http}/graphql", content=content, headers=headers, timeout=20, verify=False)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from otelhouse.errors import StartupError
 from otelhouse.migrate import migrate
 from query.database import Database
 from query.main import run
-from tests.query.house import House, around, serving
+from tests.query.house import House, around, post, serving
 from tests.support.clickhouse import ClickHouse
 from tests.support.stores import stores_settings
 
@@ -27,8 +27,7 @@ NAMES = {"query": "{ metricNames }"}
 
 
 def _post(http: str, body: dict[str, Any], key: str = "") -> httpx.Response:
-    headers = {"authorization": f"Bearer {key}"} if key else {}
-    return httpx.post(f"http://{http}/graphql", json=body, headers=headers, timeout=30)
+    return post(http, body, **({"authorization": f"Bearer {key}"} if key else {}))
 
 
 @pytest.fixture

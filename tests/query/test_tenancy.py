@@ -18,7 +18,7 @@ TENANT = {"query": "{ tenant }"}
 def ask(http: str, authorization: str | None = None, host: str | None = None) -> httpx.Response:
     headers = {"authorization": authorization, "host": host}
     given = {name: value for name, value in headers.items() if value is not None}
-    return httpx.post(f"http://{http}/graphql", json=TENANT, headers=given, timeout=20)
+    return httpx.post(f"http://{http}/graphql", json=TENANT, headers=given, timeout=20, verify=False)
 
 
 @pytest.fixture(scope="module")
