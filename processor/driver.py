@@ -17,6 +17,7 @@ from processor import metrics
 from processor.assignment import Assignment
 from processor.backpressure import Load, to_pause
 from processor.commit import CommitError, first_checkpoint, read_position
+from processor.memory import give_back
 from processor.ticks import Ticker
 from processor.window import Limits
 from processor.worker import Outcome, Worker
@@ -25,7 +26,9 @@ from schema.signal import Signal
 _log = get_logger(__name__)
 
 _POLL_BYTES = 4 << 20
-_BUDGET_BYTES = 128 << 20
+_BUDGET_BYTES = 64 << 20
+# A burst that left less than this behind is not worth the trouble.
+_WORTH_GIVING_BACK = 16 << 20
 _IDLE_POLL, _BUSY_POLL = 0.25, 0.02
 _COMMIT_EVERY, _MEASURE_EVERY = 0.5, 2.0
 SETTLE_SECONDS = 5.0
@@ -56,6 +59,7 @@ class Driver:
         self._unopened: dict[TopicPartition, int | None] = {}
         self._paused: set[TopicPartition] = set()
         self._commit_at = self._measure_at = clock.monotonic()
+        self._bytes_stored = 0
         self.outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
 
     @property
@@ -171,6 +175,7 @@ class Driver:
     def _take(self, outcome: Outcome) -> None:
         if outcome.stored:
             outcome.assignment.stored(outcome.window)
+            self._bytes_stored += outcome.window.value_bytes
         elif outcome.fault:
             self._stop(outcome.assignment, outcome.fault)
 
@@ -209,6 +214,9 @@ class Driver:
 
     def _measure(self) -> None:
         held = self._owned.values()
+        if self._bytes_stored > _WORTH_GIVING_BACK and not any(each.pending for each in held):
+            self._bytes_stored = 0
+            give_back()
         metrics.HELD_BYTES.set(sum(each.pending_bytes + each.open_bytes for each in held))
         metrics.OWNED.set(len(held))
         metrics.PAUSED.set(len(self._paused))

@@ -77,9 +77,10 @@ def _process(log: Log, settings: Settings, clock: Clock, stop: threading.Event, 
     limits = (settings.processor.window_seconds, settings.processor.window_rows)
     driver = Driver(log.consumer(settings.processor.group), workers, Ticker(producer, clock), clock, *limits)
     readiness.add("partitions", lambda: _check_partitions(driver))
+    building = threading.Lock()
     for number in range(_WORKERS):
         sink = Sink(lambda: clickhouse.connect(settings.clickhouse, connections=1), layout, clock)
-        workers.append(Worker(f"worker-{number}", sink, DeadLetters(producer), clock, driver.outcomes.put))
+        workers.append(Worker(f"worker-{number}", sink, DeadLetters(producer), clock, building, driver.outcomes.put))
     for worker in workers:
         worker.start()
     driver.subscribe()

@@ -30,15 +30,26 @@ class Outcome:
 
 
 class Worker(threading.Thread):
-    """Takes the windows of the partitions given to it in order; reports each to `report`, from its own thread."""
+    """Takes the windows of the partitions given to it in order; reports each to `report`, from its own thread.
+
+    Workers share `building`: one makes rows while another waits for ClickHouse, and the memory that making rows
+    takes is needed once.
+    """
 
     def __init__(
-        self, name: str, sink: Sink, letters: DeadLetters, clock: Clock, report: Callable[[Outcome], None]
+        self,
+        name: str,
+        sink: Sink,
+        letters: DeadLetters,
+        clock: Clock,
+        building: threading.Lock,
+        report: Callable[[Outcome], None],
     ) -> None:
         super().__init__(name=name, daemon=True)
         self._sink = sink
         self._letters = letters
         self._clock = clock
+        self._building = building
         self._report = report
         self._builder = Builder()
         self._inbox: queue.SimpleQueue[tuple[Assignment, Window] | None] = queue.SimpleQueue()
@@ -78,9 +89,11 @@ class Worker(threading.Thread):
         return Outcome(assignment, window, stored=False, fault=assignment.stopped)
 
     def _store(self, assignment: Assignment, window: Window) -> None:
-        topic, started = window.name.topic, self._clock.monotonic()
-        built = self._builder.build(window)
-        metrics.BUILD_SECONDS.labels(topic).observe(self._clock.monotonic() - started)
+        topic = window.name.topic
+        with self._building:
+            started = self._clock.monotonic()
+            built = self._builder.build(window)
+            metrics.BUILD_SECONDS.labels(topic).observe(self._clock.monotonic() - started)
         self._unwritten += built.shared
         self._letters.bury(built.faults, assignment)
         while self._unwritten:
