@@ -41,9 +41,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A record to publish, and the calls (sorted rows) whose bytes are in it."""
+    """A record to publish, the OTLP items in it, and the calls (sorted rows) whose bytes are in it."""
 
     record: Outgoing
+    items: int
     calls: npt.NDArray[np.int32]
 
 
@@ -73,10 +74,6 @@ class Batch:
         counts = np.zeros(len(self.tenants), np.int64)
         np.add.at(counts, self.scan.items.call[rows], self.weights[rows])
         self.rejected[reason] = self.rejected[reason] + counts if reason in self.rejected else counts
-
-    def kept_items(self) -> int:
-        """OTLP items that go on."""
-        return int(self.weights[self.keep].sum())
 
     def outcome(self, call: int, lost: bool) -> Accepted | Refused:
         """What a call is told; `lost`: the log does not have all of its bytes."""

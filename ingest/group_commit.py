@@ -24,6 +24,7 @@ from ingest.settlement import Outcome, Settlement
 from ingest.steps.publish import Publish
 from otelhouse.clock import Clock
 from otelhouse.keys import Tenant
+from otelhouse.telemetry import get_logger
 from schema.signal import Signal
 
 BATCH_BYTES = 32 << 20
@@ -36,6 +37,10 @@ WORTH_BYTES = 1 << 20
 """Bodies that go without waiting for more."""
 COLLECT_SECONDS = 0.01
 """What a call waits at most for others, so that a partition in trouble does not hold up the rest."""
+WARN_SECONDS = 1.0
+"""A log that is down is said once in this time, not for each batch."""
+
+_log = get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -65,6 +70,7 @@ class GroupCommit:
         self._at_log = 0
         self._changed = asyncio.Event()
         self._collector: asyncio.Task[None] | None = None
+        self._warned = float("-inf")
         self._measures = metrics.SignalMeasures(signal)
 
     async def submit(self, tenant: Tenant, body: bytes) -> Accepted:
@@ -137,12 +143,18 @@ class GroupCommit:
         settled = partial(self._settled, group, batch, self._clock.monotonic())
         Settlement(batch, self._publish(batch), lambda call, outcome: group[call].answer(outcome), settled)
 
-    def _settled(self, group: Sequence[_Waiting], batch: Batch, began: float) -> None:
+    def _settled(self, group: Sequence[_Waiting], batch: Batch, began: float, settlement: Settlement) -> None:
         self._at_log -= 1
         self._changed.set()
         self._give_back(group)
-        self._measures.publish_seconds.observe(self._clock.monotonic() - began)
-        self._measures.count(batch)
+        now = self._clock.monotonic()
+        self._measures.publish_seconds.observe(now - began)
+        self._measures.count(batch, settlement.taken)
+        if settlement.fault:
+            self._measures.failed_batches.inc()
+            if now - self._warned >= WARN_SECONDS:
+                self._warned = now
+                _log.warning("the log did not take all records", error=settlement.fault)
 
     def _give_back(self, group: Sequence[_Waiting]) -> None:
         self._budget.give(sum(waiting.size for waiting in group))

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import uvloop
 from starlette.applications import Starlette
@@ -124,6 +124,7 @@ async def _serve(
         http = asyncio.create_task(serve_here(Starlette(routes=routes), http_socket, stop, serving))
         await asyncio.to_thread(stop.wait)
         await asyncio.gather(grpc.stop(DRAIN_SECONDS), http)
-    await asyncio.gather(*(commit.drain() for commit in commits.values()))
+    with suppress(TimeoutError):  # a log that hangs shall not hold up the end; nothing of it was acknowledged
+        await asyncio.wait_for(asyncio.gather(*(commit.drain() for commit in commits.values())), 0.5)
     authenticate.close()
     workers.shutdown(wait=False)

@@ -17,7 +17,7 @@ requests = Counter(
 )
 received_bytes = Counter("otelhouse_ingest_received_bytes", "Bytes of protobuf that entered the steps.", ["signal"])
 accepted_items = Counter(
-    "otelhouse_ingest_accepted_items", "Spans, data points and log records that were given to the log.", ["signal"]
+    "otelhouse_ingest_accepted_items", "Spans, data points and log records that the log took.", ["signal"]
 )
 rejected_items = Counter(
     "otelhouse_ingest_rejected_items", "Items rejected by partial_success, by reason.", ["signal", "reason"]
@@ -25,7 +25,9 @@ rejected_items = Counter(
 malformed_calls = Counter(
     "otelhouse_ingest_malformed_calls", "Calls refused because their bytes are no OTLP.", ["signal"]
 )
-lost_records = Counter("otelhouse_ingest_failed_records", "Records that the log did not take.", ["signal"])
+failed_batches = Counter(
+    "otelhouse_ingest_failed_batches", "Batches of which the log did not take all records.", ["signal"]
+)
 in_flight_bytes = Gauge("otelhouse_ingest_in_flight_bytes", "Bytes of clients' data held in memory.")
 batch_calls = Histogram(
     "otelhouse_ingest_batch_calls", "Calls that were committed together.", ["signal"], buckets=_COUNTS
@@ -46,10 +48,11 @@ class SignalMeasures:
         self.received_bytes = received_bytes.labels(self._label)
         self.batch_calls = batch_calls.labels(self._label)
         self.publish_seconds = publish_seconds.labels(self._label)
+        self.failed_batches = failed_batches.labels(self._label)
         self._accepted = accepted_items.labels(self._label)
 
-    def count(self, batch: Batch) -> None:
-        """Count a batch that was published."""
-        self._accepted.inc(batch.kept_items())
+    def count(self, batch: Batch, taken: int) -> None:
+        """Count a batch of which the log took so many items."""
+        self._accepted.inc(taken)
         for reason, counts in batch.rejected.items():
             rejected_items.labels(self._label, reason.value).inc(int(counts.sum()))

@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
+from functools import partial
 
-from ingest import metrics
 from ingest.answer import Accepted, Refused
 from ingest.batch import Batch
 from ingest.steps.publish import Delivery
 from otelhouse.bus.contract import LogError
-from otelhouse.telemetry import get_logger
-
-_log = get_logger(__name__)
 
 Outcome = Accepted | Refused
 Answer = Callable[[int, Outcome], None]
@@ -21,19 +19,24 @@ Answer = Callable[[int, Outcome], None]
 
 
 class Settlement:
-    """Lives on the event loop that made it. Plain counters and callbacks, because every call passes through here."""
+    """Lives on the event loop that made it. Plain counters and callbacks, because every call passes through here.
+
+    `taken`: items that the log took so far; `fault`: why it did not take others, "" if it did.
+    """
 
     def __init__(
-        self, batch: Batch, deliveries: Sequence[Delivery], answer: Answer, settled: Callable[[], None]
+        self, batch: Batch, deliveries: Sequence[Delivery], answer: Answer, settled: Callable[[Settlement], None]
     ) -> None:
         """`answer` is called once for each call, `settled` once all deliveries are answered; both maybe at once."""
+        self.taken = 0
+        self.fault = ""
         self._batch = batch
         self._answer = answer
         self._settled = settled
+        self._loop = asyncio.get_running_loop()
         self._open = len(deliveries)
         self._waits_for = [0] * len(batch.tenants)
         self._lost: set[int] = set()
-        loop = asyncio.get_running_loop()
         touched = [set().union(*(part.calls.tolist() for part in delivery.parts)) for delivery in deliveries]
         for calls in touched:
             for call in calls:
@@ -42,24 +45,26 @@ class Settlement:
             if not waits_for:
                 answer(call, batch.outcome(call, lost=False))
         for delivery, calls in zip(deliveries, touched, strict=True):
-            delivery.answer.add_done_callback(
-                lambda future, delivery=delivery, calls=calls: loop.call_soon_threadsafe(  # type: ignore[misc]
-                    self._delivered, delivery, calls, future
-                )
-            )
+            delivery.answer.add_done_callback(partial(self._on_loop, delivery, calls))
         if not deliveries:
-            settled()
+            settled(self)
 
-    def _delivered(self, delivery: Delivery, calls: set[int], future: Future[list[int | LogError]]) -> None:
-        for part, result in zip(delivery.parts, future.result(), strict=True):
+    def _on_loop(self, delivery: Delivery, calls: set[int], future: Future[list[int | LogError]]) -> None:
+        """Runs in a thread of the log's."""
+        with suppress(RuntimeError):  # the loop is closed: the drain took too long, and nobody waits any more
+            self._loop.call_soon_threadsafe(self._delivered, delivery, calls, future.result())
+
+    def _delivered(self, delivery: Delivery, calls: set[int], results: list[int | LogError]) -> None:
+        for part, result in zip(delivery.parts, results, strict=True):
             if isinstance(result, LogError):
                 self._lost.update(part.calls.tolist())
-                metrics.lost_records.labels(self._batch.signal.name.lower()).inc()
-                _log.warning("the log did not take a record", partition=part.record.partition, error=str(result))
+                self.fault = str(result)
+            else:
+                self.taken += part.items
         for call in calls:
             self._waits_for[call] -= 1
             if not self._waits_for[call]:
                 self._answer(call, self._batch.outcome(call, call in self._lost))
         self._open -= 1
         if not self._open:
-            self._settled()
+            self._settled(self)

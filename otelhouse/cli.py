@@ -54,8 +54,8 @@ class Component(Protocol):
 
 def main() -> NoReturn:
     """Entry point of the `otelhouse` command."""
-    # Before numpy is imported: the columns of a scan are large and mostly untouched, and zeroing them by huge pages took
-    # three quarters of ingest's time for a batch.
+    # Before numpy is imported: the columns of a scan are large and mostly untouched, and zeroing them by huge pages
+    # took three quarters of ingest's time for a batch.
     os.environ.setdefault("NUMPY_MADVISE_HUGEPAGE", "0")
     try:
         app()

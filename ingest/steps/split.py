@@ -39,7 +39,7 @@ class Split:
             tenant, partition = tenants[piece.group // partitions], piece.group % partitions
             framing = Framing(tenant.id, piece.items, minute, tenant.retention_class(batch.signal))
             record = Outgoing(batch.signal.topic, partition, piece.value, framing.headers())
-            batch.parts.append(Part(record, piece.calls))
+            batch.parts.append(Part(record, piece.items, piece.calls))
 
 
 def _groups(batch: Batch, partitions: int) -> tuple[list[Tenant], npt.NDArray[np.int32]]:

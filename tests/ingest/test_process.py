@@ -1,9 +1,7 @@
-"""`otelhouse ingest` as a process: start, stop, kill."""
+"""`otelhouse ingest` as a process that ends in the middle of calls."""
 
 from __future__ import annotations
 
-import socket
-import subprocess
 import threading
 import time
 from pathlib import Path
@@ -18,7 +16,7 @@ from otelhouse.config import LogSettings
 from schema.signal import Signal
 from tests.ingest.client import GrpcClient
 from tests.ingest.requests import one_of
-from tests.support.components import OTELHOUSE, Component, start
+from tests.support.components import Component, start
 from tests.support.ingest import NOWHERE, decode
 
 ANY_PORT = "127.0.0.1:0"
@@ -90,36 +88,3 @@ def test_nothing_acknowledged_is_lost_when_ingest_ends_in_the_middle_of_calls(tm
     assert senders.acknowledged <= names_in_log(tmp_path)
     # What a client may try again elsewhere; never an answer that makes it throw data away.
     assert senders.codes <= {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
-
-
-@pytest.mark.parametrize("setting", ["otlp_grpc", "otlp_http"])
-def test_a_busy_port_is_one_line_that_names_the_setting(tmp_path: Path, setting: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as busy:
-        address = f"127.0.0.1:{busy.getsockname()[1]}"
-        addresses = {"otlp_grpc": ANY_PORT, "otlp_http": ANY_PORT, setting: address}
-        done = subprocess.run(
-            [*OTELHOUSE, "ingest", "--otlp-grpc", addresses["otlp_grpc"], "--otlp-http", addresses["otlp_http"]],
-            env=environment(tmp_path),
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
-    (line,) = [line for line in done.stderr.splitlines() if not line.startswith("{")]
-    assert done.returncode == 1
-    assert f"ingest.{setting}: cannot listen on {address}" in line
-
-
-def test_a_second_ingest_cannot_take_half_of_the_firsts_calls(tmp_path: Path) -> None:
-    ingest = start_ingest(tmp_path)
-    done = subprocess.run(
-        [*OTELHOUSE, "ingest", "--otlp-grpc", ingest.ready["otlp_grpc"], "--otlp-http", ANY_PORT],
-        env=environment(tmp_path),
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert "ingest.otlp_grpc" in done.stderr
-    assert ingest.stop() == 0

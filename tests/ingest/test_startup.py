@@ -1,0 +1,36 @@
+"""Ports that cannot be had end the start with one line that names the setting."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from otelhouse.errors import StartupError
+from tests.support.ingest import RunningIngest, running_ingest
+
+
+@pytest.mark.parametrize("setting", ["otlp_grpc", "otlp_http"])
+def test_a_busy_port_is_an_error_that_names_the_setting(tmp_path: Path, setting: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        address = f"127.0.0.1:{busy.getsockname()[1]}"
+        with (
+            pytest.raises(
+                StartupError, match=f"^ingest.{setting}: cannot listen on {address}: Address already in use$"
+            ),
+            running_ingest(tmp_path, **{setting.removeprefix("otlp_"): address}),
+        ):
+            pass
+
+
+@pytest.mark.parametrize("setting", ["otlp_grpc", "otlp_http"])
+def test_a_second_ingest_cannot_take_half_of_the_firsts_connections(
+    ingest: RunningIngest, tmp_path: Path, setting: str
+) -> None:
+    # By SO_REUSEPORT, which grpcio would set unasked, it could.
+    with (
+        pytest.raises(StartupError, match=f"ingest.{setting}"),
+        running_ingest(tmp_path, **{setting.removeprefix("otlp_"): getattr(ingest, setting)}),
+    ):
+        pass
