@@ -19,6 +19,7 @@ DEATHS_WITHIN_SECONDS = 60.0
 
 _FIRST_BACKOFF = 0.1
 _MAX_BACKOFF = 10.0
+_KILL_SECONDS = 0.5
 
 _log = get_logger(__name__)
 
@@ -89,13 +90,15 @@ class Supervisor:
                     one.process.send(one.program.stop_signal)
             if not tasks:
                 continue
+            begun = self._clock.monotonic()
             _, late = await asyncio.wait(tasks, timeout=seconds)
             for one in kept:
                 if one.task in late and one.process is not None:
                     _log.error("did not drain in time", child=one.program.name, seconds=seconds)
                     one.process.send(one.program.abort_signal)
             if late:
-                await asyncio.wait(late, timeout=2)
+                await asyncio.wait(late, timeout=_KILL_SECONDS)
+            _log.debug("drained", children=names, seconds=round(self._clock.monotonic() - begun, 2))
 
     def abort(self) -> None:
         """End all children at once."""
