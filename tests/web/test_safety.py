@@ -28,6 +28,14 @@ def test_pages_are_served_with_a_policy_that_lets_only_our_own_files_run(house: 
     assert "unsafe" not in policy
 
 
+def test_a_breach_of_the_policy_does_not_go_unnoticed_here(visit: Visit) -> None:
+    page = visit.open("/start")
+    with page.expect_console_message(lambda message: "Content Security Policy" in message.text):
+        page.evaluate("document.body.setAttribute('style', 'color: red')")
+    assert len(visit.complaints) == 1
+    visit.complaints.clear()
+
+
 def test_an_unreachable_server_is_said_so_and_a_retry_recovers(visit: Visit) -> None:
     page = visit.page
     page.route("**/graphql", lambda route: route.abort())

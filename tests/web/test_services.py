@@ -57,6 +57,27 @@ def test_the_time_range_goes_along_from_page_to_page(visit: Visit) -> None:
     expect(page.get_by_role("button", name="Last 15 minutes")).to_be_visible()
 
 
+def test_the_page_refreshes_itself_as_often_as_the_address_says(visit: Visit) -> None:
+    visit.page.clock.install()
+    page = visit.open("/?refresh=15")
+    expect(page.get_by_role("link", name="catalog")).to_be_visible()
+    with page.expect_request(lambda request: "Services(" in (request.post_data or "")):
+        page.clock.run_for(15_500)
+    expect(page.get_by_text("every 15 s")).to_be_visible()
+
+
+def test_from_and_to_can_be_chosen_and_are_in_the_address(visit: Visit) -> None:
+    page = visit.open("/")
+    page.get_by_role("button", name="Last hour").click()
+    page.get_by_label("From").fill("2020-01-01T00:00:00")
+    page.get_by_label("To").fill("2020-01-02T00:00:00")
+    page.get_by_role("button", name="Apply").click()
+    expect(page.get_by_role("heading", name="No requests in this time range")).to_be_visible()
+    assert re.fullmatch(r"/\?start=20\d\d-[\dT:.-]+Z&end=20\d\d-[\dT:.-]+Z", visit.address)
+    page.go_back()
+    expect(page.get_by_role("link", name="catalog")).to_be_visible()
+
+
 def test_a_range_without_requests_says_so_and_offers_a_wider_one(visit: Visit) -> None:
     page = visit.open("/?start=2020-01-01T00:00:00Z&end=2020-01-02T00:00:00Z")
     expect(page.get_by_role("heading", name="No requests in this time range")).to_be_visible()

@@ -1,4 +1,4 @@
-import type { LogRecord, Span, SpanEvent, SpanLink } from "../api/types";
+import type { Attributes, LogRecord, Span, SpanEvent, SpanLink } from "../api/types";
 import { pair } from "../lib/codec";
 import type { Node } from "../lib/spanTree";
 import { duration, nanosAfter, preciseTime } from "../lib/time";
@@ -53,9 +53,17 @@ export function SpanDetail({ node, logs, colour, close }: Props) {
         </section>
       )}
       <AttributeTable title="Resource" attributes={span.resource} find={find} />
-      <AttributeTable title="Scope" attributes={span.scope} />
+      <AttributeTable title="Scope" attributes={flat(span.scope)} />
     </aside>
   );
+}
+
+/** A scope's name and version beside its attributes; what is empty is left out. */
+function flat({ attributes, ...rest }: Attributes): Attributes {
+  const named = Object.entries(rest).filter(([, value]) => value !== null && value !== "");
+  const more =
+    attributes !== null && typeof attributes === "object" && !Array.isArray(attributes) ? attributes : {};
+  return { ...Object.fromEntries(named), ...more };
 }
 
 function Facts({ node: { span, offset, orphan } }: { node: Node<Span> }) {

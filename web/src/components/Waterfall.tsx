@@ -74,7 +74,7 @@ export function Waterfall({ trace, roots, colourOf, selected, select }: Props) {
         <div className="ruler-ticks">
           {ticks.map(({ millis, left }) => (
             <span key={millis} style={{ left }}>
-              {duration(millis)}
+              {(millis * 1e6) / total < 0.93 && duration(millis)}
             </span>
           ))}
         </div>

@@ -72,7 +72,8 @@ const UNITS: readonly [name: string, millis: number][] = [
 export function duration(millis: number): string {
   if (!Number.isFinite(millis)) return "–";
   for (const [name, size] of UNITS) {
-    if (Math.abs(millis) >= size) return `${figures(millis / size)} ${name}`;
+    // What rounds to a whole unit is one: 999.9 ms read 1 s.
+    if (Math.abs(millis) >= size * 0.9995) return `${figures(millis / size)} ${name}`;
   }
   return millis === 0 ? "0 ms" : `${Math.round(millis * 1e6)} ns`;
 }
