@@ -75,8 +75,7 @@ class Driver:
 
     def step(self) -> None:
         """One round. Raises LogUnavailable."""
-        busy = any(assignment.pending for assignment in self._owned.values())
-        records = self._consumer.poll(_BUSY_POLL if busy else _IDLE_POLL, _POLL_BYTES)
+        records = self._consumer.poll(self._patience(), _POLL_BYTES)
         for name, some in groupby(records, lambda record: TopicPartition(record.topic, record.partition)):
             self._feed(name, some)
         for name in sorted(self._unopened):
@@ -91,6 +90,13 @@ class Driver:
         if now >= self._measure_at:
             self._measure_at = now + _MEASURE_EVERY
             self._measure()
+
+    def _patience(self) -> float:
+        """How long to wait for records: outcomes of workers, and ticks, are looked for in between."""
+        if any(each.pending for each in self._owned.values()):
+            return _BUSY_POLL
+        # A tick that is due waits for the partition to be read to its end: do not spin meanwhile.
+        return min(_IDLE_POLL, max(_BUSY_POLL, self._ticker.due_in(self._owned.values())))
 
     def close(self) -> None:
         """Store what is complete, commit, leave the group."""
@@ -160,7 +166,9 @@ class Driver:
         if assignment.stopped:
             return
         for window in assignment.feed(records, self._clock.monotonic()):
-            self._workers[hash(name) % len(self._workers)].submit(assignment, window)
+            self._workers[(Signal.of_topic(name.topic) + name.partition) % len(self._workers)].submit(
+                assignment, window
+            )
 
     def _pass_over(self, name: TopicPartition, record: Record) -> None:
         """Note what was polled together with the assignment: it is read again once the partition is open."""

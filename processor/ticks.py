@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from otelhouse.bus.contract import Consumer, Outgoing, Producer
@@ -28,7 +29,8 @@ class Ticker:
     def tick(self, assignments: Iterable[Assignment], consumer: Consumer) -> None:
         """Append the ticks due now; does not wait for them. Raises LogUnavailable."""
         now = self._clock.monotonic()
-        due = [each for each in assignments if self._is_due(each, now) and _is_read(each, consumer)]
+        past = [each for each in assignments if (at := _due_at(each)) is not None and at <= now]
+        due = [each for each in past if _is_read(each, consumer)]
         if not due:
             return
         for each in due:
@@ -36,14 +38,20 @@ class Ticker:
         self._producer.publish([Outgoing(*each.name, b"", _HEADERS) for each in due])
         metrics.TICKS.inc(len(due))
 
-    @staticmethod
-    def _is_due(assignment: Assignment, now: float) -> bool:
-        window = assignment.partition.open_window
-        if window is None or assignment.open_since is None or assignment.stopped:
-            return False
-        if now < assignment.open_since + window.limits.span_ms / 1000:
-            return False
-        return assignment.ticked_at is None or now >= assignment.ticked_at + _AGAIN_SECONDS
+    def due_in(self, assignments: Iterable[Assignment]) -> float:
+        """Seconds until the next tick may be due; infinite if no window is open."""
+        now = self._clock.monotonic()
+        return min((max(0.0, at - now) for each in assignments if (at := _due_at(each)) is not None), default=math.inf)
+
+
+def _due_at(assignment: Assignment) -> float | None:
+    """When, by our own time, a partition is due for a tick; None if it has no window open."""
+    window = assignment.partition.open_window
+    if window is None or assignment.open_since is None or assignment.stopped:
+        return None
+    if assignment.ticked_at is not None:
+        return assignment.ticked_at + _AGAIN_SECONDS
+    return assignment.open_since + window.limits.span_ms / 1000
 
 
 def _is_read(assignment: Assignment, consumer: Consumer) -> bool:
