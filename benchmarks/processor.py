@@ -39,10 +39,10 @@ ROUNDS = 3
 PARTITIONS = 2
 WINDOW_ROWS = 50_000
 LOADS = (
-    (Signal.TRACES, payloads.traces, "span", 512, 200_000),
-    (Signal.TRACES, payloads.traces, "span", 8, 200_000),
-    (Signal.LOGS, payloads.logs, "record", 512, 200_000),
-    (Signal.METRICS, payloads.metrics, "point", 512, 100_000),
+    (Signal.TRACES, payloads.traces, "span", 512, 100_000),
+    (Signal.TRACES, payloads.traces, "span", 8, 100_000),
+    (Signal.LOGS, payloads.logs, "record", 512, 100_000),
+    (Signal.METRICS, payloads.metrics, "point", 512, 50_000),
 )
 """Signal, its payloads, an item's name, items a record, items a run."""
 
