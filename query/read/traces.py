@@ -19,7 +19,7 @@ _ARRAYS = ("events_attributes", "links_attributes")
 
 SPANS_A_SUMMARY = 200_000
 
-_SHARES = (1_024, 64, 8)
+_SHARES = (256, 16)
 """Of a range that are searched before all of it."""
 
 
