@@ -111,6 +111,7 @@ class _Up:
     async def _start(self, supervisor: Supervisor) -> None:
         """The stores and their tables, then the components. Raises StartupError."""
         migrated = asyncio.create_task(supervisor.run_once(plan.migrate(self._environment)))
+        migrated.add_done_callback(_seen)
         supervisor.keep(plan.clickhouse(self._environment, self._held.path, self._addresses))
         if (make := self._postgres.make(self._environment)) is not None:
             await supervisor.run_once(make)
@@ -137,6 +138,12 @@ class _Up:
         for number in STOP_SIGNALS:
             loop.add_signal_handler(number, on_signal, number)
         return stop
+
+
+def _seen(task: asyncio.Task[None]) -> None:
+    """Its failure is told when it is awaited; if something else fails first, that is the reason to tell."""
+    if not task.cancelled():
+        task.exception()
 
 
 async def _outcome(serving: asyncio.Task[str]) -> int:

@@ -50,7 +50,10 @@ class Supervisor:
 
     async def run_once(self, program: Program) -> None:
         """Run it to its end. Raises StartupError with what it said if it fails."""
-        process = await start(program, self._inherited, self._sink)
+        try:
+            process = await start(program, self._inherited, self._sink)
+        except OSError as error:
+            raise StartupError(_not_started(program, error)) from None
         self._once.append(process)
         code = await process.wait()
         self._once.remove(process)
@@ -114,7 +117,7 @@ class Supervisor:
             try:
                 process = await start(program, self._inherited, self._sink)
             except OSError as error:
-                self._fail(f"cannot start {program.name}: {error.strerror}")
+                self._fail(_not_started(program, error))
                 return
             kept.process = process
             if kept.stopping.is_set():
@@ -157,6 +160,10 @@ class Supervisor:
 def _note_ready(kept: Kept, ready: asyncio.Future[Mapping[str, str]]) -> None:
     if not ready.cancelled() and not kept.first_ready.done():
         kept.first_ready.set_result(ready.result())
+
+
+def _not_started(program: Program, error: OSError) -> str:
+    return f"cannot start {program.name}: {error.filename or program.command[0]}: {error.strerror}"
 
 
 def _ended(code: int) -> str:
