@@ -54,8 +54,8 @@ class Report:
 def migrate(settings: Settings, clock: Clock, wait_seconds: float = 0.0) -> Report:
     """Bring both stores up to date.
 
-    A store that cannot be reached is tried again for `wait_seconds`; another migrator is waited for
-    LOCK_SECONDS or longer. Raises StartupError, one line that names the store's setting, or the migration that was changed.
+    A store that cannot be reached is tried again for `wait_seconds`; another migrator is waited for LOCK_SECONDS
+    or longer. Raises StartupError: one line that names the store's setting, or the migration that was changed.
     """
     deadline = clock.monotonic() + wait_seconds
     layout = _layout(settings)
