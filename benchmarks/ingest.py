@@ -34,10 +34,11 @@ _METHOD = Signal.TRACES.grpc_method
 
 @dataclass(frozen=True)
 class Server:
-    """A server under test: where it listens, and the process whose CPU counts."""
+    """A server under test: where it listens for gRPC and perhaps HTTP, and the process whose CPU counts."""
 
-    address: str
+    grpc: str
     pid: int
+    http: str = ""
 
 
 class _Empty(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpcio ships no types
@@ -93,9 +94,27 @@ def ingest() -> Iterator[Server]:
         flags = ["--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0"]
         component = start(["ingest", *flags], {"OTELHOUSE_LOG_URL": f"embedded:{directory}/log"})
         try:
-            yield Server(component.ready["otlp_grpc"], component.process.pid)
+            yield Server(component.ready["otlp_grpc"], component.process.pid, component.ready["otlp_http"])
         finally:
             component.stop()
+
+
+async def _post(address: str, bodies: list[bytes]) -> None:
+    """The same by HTTP, on a connection for each call under way; raises RuntimeError if one is refused."""
+    host, port = address.split(":")
+    head = f"POST {Signal.TRACES.http_path} HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/x-protobuf\r\n"
+    left = iter(bodies)
+
+    async def post_some() -> None:
+        reader, writer = await asyncio.open_connection(host, int(port))
+        for body in left:
+            writer.write(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
+            answer = await reader.readuntil(b"\r\n\r\n")
+            if not answer.startswith(b"HTTP/1.1 200"):
+                raise RuntimeError(answer)
+        writer.close()
+
+    await asyncio.gather(*(post_some() for _ in range(CALLS_AT_ONCE)))
 
 
 async def _send(address: str, bodies: list[bytes]) -> None:
@@ -113,24 +132,28 @@ async def _send(address: str, bodies: list[bytes]) -> None:
         await channel.close()
 
 
-def _send_all(address: str, bodies: list[bytes]) -> None:
-    asyncio.run(_send(address, bodies))
+def _by_grpc(server: Server, bodies: list[bytes]) -> None:
+    asyncio.run(_send(server.grpc, bodies))
+
+
+def _by_http(server: Server, bodies: list[bytes]) -> None:
+    asyncio.run(_post(server.http, bodies))
 
 
 def main() -> None:
     """Print a table a size of call."""
     with empty_handler("sync") as sync, empty_handler("aio") as empty, ingest() as ours:
-        servers = {
-            "grpcio sync, empty handler": sync,
-            "grpcio aio, empty handler": empty,
-            "ingest, embedded log, acknowledged": ours,
+        contestants = {
+            "grpcio sync, empty handler": (sync, _by_grpc),
+            "grpcio aio, empty handler": (empty, _by_grpc),
+            "ingest by gRPC, embedded log": (ours, _by_grpc),
+            "ingest by HTTP, embedded log": (ours, _by_http),
         }
         for per_call, total in SIZES.items():
             bodies = traces(per_call, total)
-            _send_all(ours.address, bodies[:64])  # first calls pay for what is loaded late
+            _by_grpc(ours, bodies[:64])  # first calls pay for what is loaded late
             table = Table(f"spans through ingest, {per_call} a call, {CALLS_AT_ONCE} calls at once", "spans")
             with in_turn(table, ROUNDS) as rounds:
                 for _ in rounds:
-                    for name, server in servers.items():
-                        send = partial(_send_all, server.address, bodies)
-                        table.add(name, measure(len(bodies) * per_call, send, [server.pid]))
+                    for name, (server, send) in contestants.items():
+                        table.add(name, measure(len(bodies) * per_call, partial(send, server, bodies), [server.pid]))
