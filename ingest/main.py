@@ -61,7 +61,7 @@ def run(settings: Settings, clock: Clock, stop: threading.Event, ready: Ready) -
         topics = Topics(admin, producer, settings.log.partitions)
         parts.callback(topics.close)
         pool = postgres.open_pool(settings.postgres)
-        parts.callback(pool.close, 1.0)
+        parts.callback(pool.close, 0.2)
         keys = KeyRing(pool, clock)
         parts.callback(keys.close)
         topics.start()

@@ -53,10 +53,8 @@ class KeyRing:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop refreshing. The pool is its owner's to close."""
+        """Stop refreshing, without waiting for a query under way: the pool's owner closes the pool, which ends it."""
         self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(1.0)
 
     def default_tenant(self) -> Tenant:
         """The tenant of those who need no key."""
