@@ -26,7 +26,9 @@ _NAMES = "{ metricNames }"
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Component]:
     component = start_up(tmp_path_factory.mktemp("demo"), "--demo")
     yield component
-    assert component.stop() == 0, "".join(component.log[-20:])
+    component.process.send_signal(signal.SIGINT)  # Ctrl-C
+    assert component.process.wait(20) == 0, "".join(component.log[-20:])
+    component.stop()
 
 
 def _orders(up: Component) -> list[dict[str, Any]]:
