@@ -44,14 +44,14 @@ export function SpanDetail({ node, logs, colour, close }: Props) {
       {span.statusMessage && <p className={`message ${span.status.toLowerCase()}`}>{span.statusMessage}</p>}
       <Facts node={node} />
       <AttributeTable title="Attributes" attributes={span.attributes} find={find} />
-      <Events span={span} />
-      <Links links={span.links} />
       {logs.length > 0 && (
         <section className="attributes">
           <h3>Logs</h3>
           <LogList logs={logs} colourOf={new Map([[span.service, colour]])} compact />
         </section>
       )}
+      <Events span={span} />
+      <Links links={span.links} />
       <AttributeTable title="Resource" attributes={span.resource} find={find} />
       <AttributeTable title="Scope" attributes={flat(span.scope)} />
     </aside>
