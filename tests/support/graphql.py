@@ -16,7 +16,11 @@ def ask(http: str, query: str, variables: dict[str, Any] | None = None, key: str
     """POST a query to host:port; returns `data`, raises AssertionError with the errors otherwise."""
     headers = {"authorization": f"Bearer {key}"} if key else {}
     answer = httpx.post(
-        f"http://{http}/graphql", json={"query": query, "variables": variables or {}}, headers=headers, timeout=20, verify=False
+        f"http://{http}/graphql",
+        json={"query": query, "variables": variables or {}},
+        headers=headers,
+        timeout=20,
+        verify=False,
     )
     body = answer.json()
     if answer.status_code != 200 or body.get("errors"):
