@@ -113,7 +113,8 @@ def create_key(connection: Connection, tenant: str, name: str = "", create_tenan
         if create_tenant:
             connection.execute("INSERT INTO tenants (id) VALUES (%s) ON CONFLICT (id) DO NOTHING", (tenant,))
         row = connection.execute(
-            "INSERT INTO api_keys (tenant, hash, prefix, name) SELECT id, %s, %s, %s FROM tenants WHERE id = %s RETURNING id",
+            "INSERT INTO api_keys (tenant, hash, prefix, name) SELECT id, %s, %s, %s FROM tenants WHERE id = %s"
+            " RETURNING id",
             (hash_key(key), prefix, name, tenant),
         ).fetchone()
     if row is None:
