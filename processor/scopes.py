@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pyarrow as pa
-from schema.wire.maps import to_map
 
 from processor.arrays import I32
 from processor.batch import Batch
 from schema.wire import Owner
+from schema.wire.maps import to_map
 
 
 def scope_columns(batch: Batch, scope: I32) -> dict[str, pa.Array]:

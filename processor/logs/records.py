@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-from schema.wire.maps import to_map
-from schema.wire.text import text_of_bodies
 
 from processor.batch import Batch
 from processor.columns import block, fixed, nanoseconds, place, rows_of, within
@@ -13,6 +11,8 @@ from processor.resources import Resources
 from processor.scopes import scope_columns
 from schema.arrow import LOGS
 from schema.wire import Owner
+from schema.wire.maps import to_map
+from schema.wire.text import text_of_bodies
 
 _LAST_SEVERITY = 24
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-from schema.wire.maps import to_map
 
 from processor.arrays import I64, U64
 from processor.batch import Batch
@@ -14,6 +13,7 @@ from processor.scopes import scope_columns
 from processor.traces.weight import adjusted_counts
 from schema.arrow import SPANS
 from schema.wire import Owner
+from schema.wire.maps import to_map
 
 _LAST_KIND, _LAST_STATUS = 5, 2
 _LONGEST_NS = np.uint64(2**63 - 1)
