@@ -27,7 +27,7 @@ class Readiness:
     def failures(self) -> dict[str, str]:
         """Reason by part, for the parts that cannot be reached; empty means ready."""
         failed: dict[str, str] = {}
-        for name, check in self._checks.items():
+        for name, check in list(self._checks.items()):  # parts may be named while we ask
             try:
                 check()
             except Exception as error:  # noqa: BLE001 - whatever a driver raises is a reason, never a crash

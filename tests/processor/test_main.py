@@ -17,7 +17,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
 
 from otelhouse.bus import open_log
-from otelhouse.bus.contract import Outgoing
+from otelhouse.bus.contract import Outgoing, Producer
 from otelhouse.clickhouse import connect
 from otelhouse.clock import SystemClock
 from otelhouse.config import ClickHouseSettings, LogSettings, ProcessorSettings, Settings
@@ -40,7 +40,8 @@ class Running:
         self._stop = threading.Event()
         self._serving = threading.Event()
         self.address = ""
-        self._thread = threading.Thread(target=run, args=(settings, SystemClock(), self._stop, self._note))
+        arguments = (settings, SystemClock(), self._stop, self._note)
+        self._thread = threading.Thread(target=run, args=arguments, daemon=True)
         self._thread.start()
         assert self._serving.wait(10)
 
@@ -90,6 +91,12 @@ def eventually(found: object, wanted: object, seconds: float = 10.0) -> None:
         time.sleep(0.05)
 
 
+def publish_hello(producer: Producer) -> None:
+    """Publish one log record, as soon as the processor has made the topics."""
+    outgoing = Outgoing(Signal.LOGS.topic, 0, LOG, Framing("acme", 1, 0).headers())
+    eventually(lambda: producer.publish([outgoing]).result(10), [0])
+
+
 def test_a_busy_port_is_said_by_its_setting(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
@@ -109,7 +116,7 @@ def test_it_stops_in_time_though_what_it_holds_cannot_be_stored(tmp_path: Path) 
     running = Running(settings_of(tmp_path, NOWHERE))
     log = open_log(settings_of(tmp_path, NOWHERE).log, SystemClock())
     producer = log.producer()
-    producer.publish([Outgoing(Signal.LOGS.topic, 0, LOG, Framing("acme", 1, 0).headers())]).result(10)
+    publish_hello(producer)
     eventually(lambda: running.metric("otelhouse_processor_retries_total") > 0, True)
     assert running.stop() < 10
     assert sum(log.admin().lag("otelhouse-processor").values()) > 0
@@ -123,7 +130,7 @@ def test_what_waited_for_clickhouse_is_stored_when_it_is_there(
     running = Running(settings_of(tmp_path, clickhouse_settings))
     log = open_log(settings_of(tmp_path, clickhouse_settings).log, SystemClock())
     producer = log.producer()
-    producer.publish([Outgoing(Signal.LOGS.topic, 0, LOG, Framing("acme", 1, 0).headers())]).result(10)
+    publish_hello(producer)
     # Its database has no tables yet.
     eventually(lambda: running.metric("otelhouse_processor_retries_total") > 0, True)
     with connect(clickhouse_settings) as client:
