@@ -23,8 +23,7 @@ from tests.support.clickhouse import ClickHouse
 from tests.support.components import Component, start
 
 PARTITIONS = 2
-WINDOW_SECONDS, WINDOW_ROWS = 0.3, 100
-MOST_BATCHES = 100
+WINDOW_SECONDS, WINDOW_ROWS = 0.3, 150
 _SOURCE = (dead_letter.HEADER_TOPIC, dead_letter.HEADER_PARTITION, dead_letter.HEADER_OFFSET)
 
 
@@ -120,15 +119,16 @@ class Rig:
 
 
 class Writer(threading.Thread):
-    """Publishes random requests of all signals until told to finish, or MOST_BATCHES batches.
+    """Publishes random requests of all signals until told to finish, `batches` at most.
 
     `acknowledged` records were taken by the log; `poison` of them are malformed.
     """
 
-    def __init__(self, log_settings: LogSettings, seed: int, pause: float) -> None:
+    def __init__(self, log_settings: LogSettings, seed: int, pause: float, batches: int) -> None:
         super().__init__(daemon=True)
         self._rng = random.Random(seed)
         self._pause = pause
+        self._batches = batches
         self._finish = threading.Event()
         self._log = open_log(log_settings, SystemClock())
         self.acknowledged = 0
@@ -137,7 +137,7 @@ class Writer(threading.Thread):
     def run(self) -> None:
         producer = self._log.producer()
         try:
-            for _ in range(MOST_BATCHES):
+            for _ in range(self._batches):
                 self._write(producer)
                 if self._finish.wait(self._pause * 2 * self._rng.random()):
                     return

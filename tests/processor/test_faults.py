@@ -52,7 +52,7 @@ def _make_topics(rig: Rig) -> None:
 
 def _storm(rig: Rig, rng: random.Random, kills: int, clickhouse_too: bool) -> int:
     """Write while processors, and ClickHouse, are killed at random; returns how many records are malformed."""
-    writer = Writer(rig.log_settings(), rng.randrange(1 << 30), pause=0.05)
+    writer = Writer(rig.log_settings(), rng.randrange(1 << 30), pause=0.12, batches=12 * kills)
     writer.start()
     for _ in range(kills):
         processor = rig.start_processor(LIVE)
@@ -103,7 +103,7 @@ def test_a_storm_of_kills_loses_and_doubles_nothing(rig: Rig, seed: int) -> None
 
 @pytest.mark.slow
 def test_an_operator_may_change_the_window_between_kills(rig: Rig) -> None:
-    writer = Writer(rig.log_settings(), 7, pause=0.05)
+    writer = Writer(rig.log_settings(), 7, pause=0.05, batches=100)
     writer.start()
     for seconds, rows in ((WINDOW_SECONDS, WINDOW_ROWS), (0.8, 500), (0.1, 5)):
         processor = rig.start_processor(LIVE, seconds, rows)
@@ -122,7 +122,7 @@ def test_two_processors_on_kafka_that_take_over_from_each_other_lose_and_double_
 ) -> None:
     rng = random.Random(5)
     with _rig(kafka.url, tmp_path) as rig:
-        writer = Writer(rig.log_settings(), 5, pause=0.1)
+        writer = Writer(rig.log_settings(), 5, pause=0.1, batches=150)
         writer.start()
         first = rig.start_processor(LIVE)
         for _ in range(3):
