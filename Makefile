@@ -36,8 +36,9 @@ web/dist/.built: $(VENV)/.installed $(WEB_SOURCES)
 	touch $@
 
 # Debian packages and Maven artifacts that only tests use.
-$(VENV)/.system: scripts/system-packages
+$(VENV)/.system: scripts/system-packages $(VENV)/.installed-dev $(wildcard tests/support/*/pom.xml)
 	scripts/system-packages
+	$(BIN)/python -m tests.support.maven
 	touch $@
 
 run: setup ## start everything on this machine: OTLP on 4317 and 4318, the dashboard on 8080

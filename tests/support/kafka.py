@@ -6,8 +6,6 @@ run needs Maven. Missing Java or Maven is an error, never a skip.
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import shutil
 import socket
 import subprocess
@@ -20,9 +18,8 @@ import pytest
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-_ROOT = Path(__file__).parents[2]
-_POM = Path(__file__).parent / "kafka" / "pom.xml"
-_TARGET = _ROOT / "target" / "kafka"
+from tests.support.maven import TARGET, call, jars, once, tool
+
 _CLUSTER = "b3RlbGhvdXNlLXRlc3RzIQ"
 _JVM = ("-Xmx384m", "-Xms64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData")
 START_SECONDS = 60.0
@@ -70,7 +67,7 @@ class KafkaBroker:
         self._process: subprocess.Popen[bytes] | None = None
         broker, controller = _free_ports(2)
         self.bootstrap = f"127.0.0.1:{broker}"
-        shutil.copytree(_prepared() / "formatted", directory / "logs")
+        shutil.copytree(_formatted(), directory / "logs")
         self._properties = directory / "server.properties"
         self._properties.write_text(
             _PROPERTIES.format(broker=broker, controller=controller, logs=directory / "logs", protocols=protocols)
@@ -149,51 +146,23 @@ def kafka() -> Iterator[KafkaBroker]:
         broker.kill()  # nobody reads its files again
 
 
-def _prepared() -> Path:
-    """The directory with the jars in `jars/` and an empty storage in `formatted/`; made by the first who asks."""
-    _TARGET.mkdir(parents=True, exist_ok=True)
-    wanted = hashlib.sha256(_POM.read_bytes() + _PROPERTIES.encode()).hexdigest()
-    stamp = _TARGET / "prepared"
-    with (_TARGET / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not stamp.exists() or stamp.read_text() != wanted:
-            stamp.unlink(missing_ok=True)
-            _fetch_jars()
-            _format()
-            stamp.write_text(wanted)
-    return _TARGET
+def _formatted() -> Path:
+    """An empty storage, formatted once and copied for each broker."""
+    directory = TARGET / "kafka" / "formatted"
+    once(directory, _PROPERTIES.encode(), lambda: _format(directory))
+    return directory
 
 
-def _fetch_jars() -> None:
-    shutil.rmtree(_TARGET / "jars", ignore_errors=True)
-    output = f"-DoutputDirectory={_TARGET / 'jars'}"
-    _run([_tool("mvn"), "-B", "-q", "-f", str(_POM), "dependency:copy-dependencies", output])
-
-
-def _format() -> None:
-    shutil.rmtree(_TARGET / "formatted", ignore_errors=True)
-    properties = _TARGET / "format.properties"
-    settings = {"broker": 1, "controller": 2, "logs": _TARGET / "formatted", "protocols": "classic,consumer"}
+def _format(directory: Path) -> None:
+    properties = directory.with_suffix(".properties")
+    settings = {"broker": 1, "controller": 2, "logs": directory, "protocols": "classic,consumer"}
     properties.write_text(_PROPERTIES.format(**settings))
-    _run([*_java("kafka.tools.StorageTool"), "format", "-t", _CLUSTER, "-c", str(properties)])
+    call(*_java("kafka.tools.StorageTool"), "format", "-t", _CLUSTER, "-c", str(properties))
 
 
 def _java(main: str) -> list[str]:
     level = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
-    return [_tool("java"), *_JVM, level, "-cp", str(_TARGET / "jars" / "*"), main]
-
-
-def _tool(name: str) -> str:
-    path = shutil.which(name)
-    if path is None:
-        raise RuntimeError(f"the tests need '{name}' on the PATH: they run a real Kafka broker (Java 17 and Maven)")
-    return path
-
-
-def _run(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
-    if done.returncode != 0:
-        raise RuntimeError(f"{' '.join(command[:6])} ... failed:\n{(done.stdout + done.stderr)[-3000:]}")
+    return [tool("java"), *_JVM, level, "-cp", f"{jars('kafka')}/*", main]
 
 
 def _free_ports(count: int) -> list[int]:

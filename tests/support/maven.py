@@ -1,4 +1,7 @@
-"""Java servers for tests: their jars from Maven, by a pom, kept in the repository's `target`."""
+"""Java servers for tests: their jars from Maven, by a pom, kept in the repository's `target`.
+
+`python -m tests.support.maven` fetches all of them beforehand, so that no test waits for a download.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +9,32 @@ import fcntl
 import hashlib
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
-_TARGET = Path(__file__).parents[2] / "target"
+TARGET = Path(__file__).parents[2] / "target"
 
 
-def jars(name: str, pom: Path) -> Path:
-    """The directory `target/NAME/jars` with what the pom asks for; only the first who asks needs Maven."""
-    home = _TARGET / name
-    home.mkdir(parents=True, exist_ok=True)
-    wanted, stamp = hashlib.sha256(pom.read_bytes()).hexdigest(), home / "fetched"
-    with (home / "lock").open("w") as lock:
+def jars(name: str) -> Path:
+    """The directory `target/NAME/jars` with what tests/support/NAME/pom.xml asks for."""
+    pom = Path(__file__).parent / name / "pom.xml"
+    directory = TARGET / name / "jars"
+    once(directory, pom.read_bytes(), lambda: _copy_dependencies(pom, directory))
+    return directory
+
+
+def once(directory: Path, wanted: bytes, make: Callable[[], None]) -> None:
+    """Have `make` fill the directory, unless it was filled for the same `wanted`; processes wait for each other."""
+    stamp = directory.with_suffix(".stamp")
+    stamp.parent.mkdir(parents=True, exist_ok=True)
+    key = hashlib.sha256(wanted).hexdigest()
+    with directory.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not stamp.exists() or stamp.read_text() != wanted:
+        if not stamp.exists() or stamp.read_text() != key:
             stamp.unlink(missing_ok=True)
-            shutil.rmtree(home / "jars", ignore_errors=True)
-            _copy_dependencies(pom, home / "jars")
-            stamp.write_text(wanted)
-    return home / "jars"
+            shutil.rmtree(directory, ignore_errors=True)
+            make()
+            stamp.write_text(key)
 
 
 def tool(name: str) -> str:
@@ -34,16 +45,23 @@ def tool(name: str) -> str:
     return path
 
 
-def _copy_dependencies(pom: Path, directory: Path) -> None:
-    command = [
-        tool("mvn"),
-        "-B",
-        "-q",
-        "-f",
-        str(pom),
-        "dependency:copy-dependencies",
-        f"-DoutputDirectory={directory}",
-    ]
+def call(*command: str) -> None:
+    """Run a program to its end. Raises RuntimeError with what it printed."""
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     if done.returncode:
-        raise RuntimeError(f"Maven failed for {pom}:\n{(done.stdout + done.stderr)[-3000:]}")
+        raise RuntimeError(f"{' '.join(command[:6])} ... failed:\n{(done.stdout + done.stderr)[-3000:]}")
+
+
+def _copy_dependencies(pom: Path, directory: Path) -> None:
+    goal = ("dependency:copy-dependencies", f"-DoutputDirectory={directory}")
+    call(tool("mvn"), "-B", "-q", "-f", str(pom), *goal)
+
+
+def main() -> None:
+    """Fetch the jars of every pom."""
+    for pom in sorted(Path(__file__).parent.glob("*/pom.xml")):
+        jars(pom.parent.name)
+
+
+if __name__ == "__main__":
+    main()

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from tests.support.maven import jars, tool
 
-_POM = Path(__file__).parent / "zookeeper" / "pom.xml"
 _JVM = ("-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData")
 START_SECONDS = 30.0
 
@@ -21,7 +20,7 @@ def start_zookeeper(directory: Path) -> Iterator[int]:
     """Run a server over an empty directory; yields its port on 127.0.0.1 when it answers."""
     port = _free_port()
     options = [*_JVM, "-Dzookeeper.admin.enableServer=false", "-Dzookeeper.clientPortAddress=127.0.0.1"]
-    command = [tool("java"), *options, "-cp", str(jars("zookeeper", _POM) / "*")]
+    command = [tool("java"), *options, "-cp", str(jars("zookeeper") / "*")]
     with (directory / "zookeeper.log").open("wb") as log:
         arguments = ["org.apache.zookeeper.server.ZooKeeperServerMain", str(port), str(directory / "data")]
         process = subprocess.Popen([*command, *arguments], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
