@@ -78,11 +78,9 @@ class Driver:
         records = self._consumer.poll(self._patience(), _POLL_BYTES)
         for name, some in groupby(records, lambda record: TopicPartition(record.topic, record.partition)):
             self._feed(name, some)
-        for name in sorted(self._unopened):
-            self._open(name)
+        unanswered = self._open_next()
         self._collect()
         self._press_back()
-        self._ticker.tick(self._owned.values(), self._consumer)
         now = self._clock.monotonic()
         if now >= self._commit_at:
             self._commit_at = now + _COMMIT_EVERY
@@ -90,6 +88,9 @@ class Driver:
         if now >= self._measure_at:
             self._measure_at = now + _MEASURE_EVERY
             self._measure()
+        self._ticker.tick(self._owned.values(), self._consumer)
+        if unanswered is not None:
+            raise unanswered
 
     def _patience(self) -> float:
         """How long to wait for records: outcomes of workers, and ticks, are looked for in between."""
@@ -130,6 +131,16 @@ class Driver:
                 return
             with contextlib.suppress(queue.Empty):
                 self._take(self.outcomes.get(timeout=left))
+
+    def _open_next(self) -> LogError | None:
+        """Open what was assigned, up to the first that the log does not answer for; the others go first next time."""
+        for name in list(self._unopened):
+            try:
+                self._open(name)
+            except LogError as error:
+                self._unopened[name] = self._unopened.pop(name)
+                return error
+        return None
 
     def _open(self, name: TopicPartition) -> None:
         """Begin with a partition where its group left off. What was polled of it before is read again."""

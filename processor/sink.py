@@ -64,7 +64,7 @@ class Sink:
     def store_shared(self, rows: Rows, waiter: Waiter) -> None:
         """Insert rows that are idempotent by id. Raises StorageFault or Abandoned."""
         table, batch = rows
-        self._until_stored(lambda _: self._insert(table, batch, "", _SHARED), waiter)
+        self._until_stored(lambda _: self._insert_shared(table, batch), waiter)
 
     def store(self, block: Block, may_exist: bool, waiter: Waiter) -> None:
         """Store a block exactly once; `may_exist`: an earlier owner may have. Raises StorageFault or Abandoned."""
@@ -91,6 +91,10 @@ class Sink:
                     _log.warning("cannot store; trying again", reason=_line(error), failures=failures)
                 self.close()
         raise Abandoned
+
+    def _insert_shared(self, table: str, rows: pa.RecordBatch) -> None:
+        for start in range(0, rows.num_rows, self._most_rows):
+            self._insert(table, rows.slice(start, self._most_rows), "", _SHARED)
 
     def _store_once(self, block: Block, may_exist: bool) -> None:
         held = self._held(block) if may_exist else 0

@@ -77,13 +77,15 @@ class Worker(threading.Thread):
         except Abandoned:
             return Outcome(assignment, window, stored=False)
         except StorageFault as fault:
-            return self._stop(assignment, window, str(fault))
+            return self._give_up(assignment, window, str(fault))
         except Exception as error:  # noqa: BLE001 - a fault of ours stops its partition alone, and is never passed over
             _log.exception("cannot process a window", topic=window.name.topic, partition=window.name.partition)
-            return self._stop(assignment, window, f"{type(error).__name__}: {error}")
+            return self._give_up(assignment, window, f"{type(error).__name__}: {error}")
         return Outcome(assignment, window, stored=True)
 
-    def _stop(self, assignment: Assignment, window: Window, fault: str) -> Outcome:
+    def _give_up(self, assignment: Assignment, window: Window, fault: str) -> Outcome:
+        # What was handed out may be stored nowhere, or be what cannot be stored: other partitions must not suffer.
+        self._builder, self._unwritten = Builder(), []
         # Set here, too, so that windows that wait behind this one are not stored.
         assignment.stopped = f"offsets [{window.start}, {window.end}): {fault}"
         return Outcome(assignment, window, stored=False, fault=assignment.stopped)

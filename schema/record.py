@@ -79,12 +79,15 @@ def parse_headers(headers: Iterable[tuple[str, bytes]]) -> Framing | Control:
     )
 
 
+_MOST_DIGITS = 18
+
+
 def _number(found: dict[str, bytes], name: str) -> int:
     value = found.get(name)
     if value is None:
         raise FramingError(f"header '{name}' is missing")
-    if not value.isdigit():
-        raise FramingError(f"header '{name}' is not a number: {value!r}")
+    if not value.isdigit() or len(value) > _MOST_DIGITS:
+        raise FramingError(f"header '{name}' is not a number: {value[:_MOST_DIGITS]!r}")
     return int(value)
 
 

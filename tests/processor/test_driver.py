@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from otelhouse.bus import open_log
-from otelhouse.bus.contract import Log, Outgoing, Position, TopicPartition
+from otelhouse.bus.contract import Log, LogUnavailable, Outgoing, Position, TopicPartition
 from otelhouse.clock import SystemClock
 from otelhouse.config import LogSettings
 from processor.assignment import Assignment
@@ -197,6 +198,25 @@ def test_a_commit_that_is_not_ours_stops_the_partition(log: Log) -> None:
     finally:
         member.driver.close()
         member.producer.close()
+
+
+def test_a_partition_that_the_log_does_not_answer_for_holds_up_no_other(log: Log, member: Member) -> None:
+    end = member.consumer.end
+
+    def partly(partition: TopicPartition) -> int:
+        if partition.topic != NAME.topic:
+            raise LogUnavailable("its leader is away")
+        return end(partition)
+
+    member.consumer.end = partly  # type: ignore[method-assign]  # as a broker that is down
+    publish(log, 3)
+    for _ in range(100):
+        with suppress(LogUnavailable):
+            member.driver.step()
+        member.finish_all()
+        if (position := committed(log)) is not None and position.resume >= 3:
+            return
+    raise AssertionError("nothing was committed")
 
 
 def test_ticks_alone_leave_nothing_behind(log: Log, member: Member) -> None:

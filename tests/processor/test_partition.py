@@ -55,6 +55,12 @@ def test_a_record_with_unusable_headers_waits_in_its_window_with_its_fault() -> 
     assert [(entry.framing, entry.fault) for entry in window.entries] == [(None, "header 'tenant' is missing")]
 
 
+def test_a_number_too_long_to_be_one_is_a_fault() -> None:
+    headers = (*Framing(tenant="acme", items=1, accepted_minute=0).headers(), ("items", b"9" * 5000))
+    (window,) = Partition(NAME, first_checkpoint(0, LIMITS)).feed([Record(*NAME, 0, 1, headers, b""), tick(1, 1001)])
+    assert window.entries[0].fault == "header 'items' is not a number: b'" + "9" * 18 + "'"
+
+
 def test_a_class_that_no_table_has_is_a_fault() -> None:
     framing = Framing(tenant="acme", items=1, accepted_minute=0, retention_class=8)
     records = [Record(*NAME, 0, 1, framing.headers(), b""), tick(1, 1001)]

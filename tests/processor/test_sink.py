@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from otelhouse.clickhouse import connect
+from otelhouse.clickhouse import MAX_BLOCK_ROWS, connect
 from otelhouse.clock import SystemClock
 from otelhouse.config import ClickHouseSettings
 from processor.build import Block
@@ -71,6 +71,13 @@ def count(client: Client) -> int:
 def test_a_block_is_one_part(client: Client, sink: Sink) -> None:
     sink.store(block(), False, Waiting())
     assert client.query("SELECT count(), uniqExact(_part) FROM samples").result_rows == [(10, 1)]
+
+
+def test_shared_rows_may_be_more_than_a_block_takes(client: Client, clickhouse_settings: ClickHouseSettings) -> None:
+    sink = sink_of(clickhouse_settings, MAX_BLOCK_ROWS)
+    sink.store_shared(("samples", block(MAX_BLOCK_ROWS + 1).rows), Waiting())
+    sink.close()
+    assert count(client) == MAX_BLOCK_ROWS + 1
 
 
 def test_a_block_that_is_stored_is_skipped(client: Client, sink: Sink) -> None:

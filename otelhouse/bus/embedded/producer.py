@@ -134,6 +134,9 @@ class EmbeddedProducer:
         with self._watch_changed:
             if not self._unanswered:
                 self._watch_changed.notify()
+            # The watcher sleeps until a deadline: meanwhile let go of what is answered, but for one to go on from.
+            while len(self._unanswered) > 1 and self._unanswered[0].future.done():
+                self._unanswered.popleft()
             self._unanswered.append(call)
 
     def _watch_until_closed(self) -> None:

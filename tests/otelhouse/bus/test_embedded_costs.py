@@ -28,6 +28,14 @@ def test_publishes_that_wait_share_a_transaction(log: EmbeddedLog, directory: Pa
     store.close()
 
 
+def test_what_was_answered_is_let_go(log: EmbeddedLog) -> None:
+    producer = log.producer()
+    for _ in range(100):
+        producer.publish([Outgoing(TOPIC, 0, b"x")]).result(30)
+    assert len(producer._unanswered) <= 2
+    producer.close()
+
+
 def test_the_store_of_records_is_told_to_sync(directory: Path) -> None:
     """A crash of the machine cannot be tried here; that LMDB syncs data and meta page before it answers can."""
     store = Store(directory, 16 << 20)

@@ -1,0 +1,65 @@
+"""What a worker does with other partitions' windows after one that could not be stored."""
+
+from __future__ import annotations
+
+import queue
+import random
+import threading
+from typing import Any
+
+from otelhouse.bus.contract import Record, TopicPartition
+from otelhouse.clock import SystemClock
+from processor.assignment import Assignment
+from processor.build import Block, Rows
+from processor.commit import first_checkpoint
+from processor.sink import StorageFault, Waiter
+from processor.window import Limits
+from processor.worker import Outcome, Worker
+from schema.record import Framing
+from schema.signal import Signal
+from tests.processor.requests import request
+
+LIMITS = Limits.of(Signal.TRACES, 1.0, 1)
+VALUE = request(Signal.TRACES, random.Random(1)).SerializeToString()
+
+
+class FirstFails:
+    """Stands in for a sink that can never take the first shared rows it is given."""
+
+    def __init__(self) -> None:
+        self.refused: Rows | None = None
+        self.shared: list[Rows] = []
+        self.blocks: list[Block] = []
+
+    def store_shared(self, rows: Rows, _: Waiter) -> None:
+        self.refused = self.refused or rows
+        if rows is self.refused:
+            raise StorageFault("not these")
+        self.shared.append(rows)
+
+    def store(self, block: Block, _: bool, __: Waiter) -> None:
+        self.blocks.append(block)
+
+    def close(self) -> None:
+        return None
+
+
+class NoLetters:
+    def bury(self, faults: list[Any], _: Waiter) -> None:
+        assert not faults
+
+
+def test_rows_that_cannot_be_stored_stop_their_partition_alone_and_others_describe_their_resources_again() -> None:
+    sink, outcomes = FirstFails(), queue.SimpleQueue[Outcome]()
+    worker = Worker("w", sink, NoLetters(), SystemClock(), threading.Lock(), outcomes.put)  # type: ignore[arg-type]  # stand-ins
+    worker.start()
+    for number in range(2):
+        name = TopicPartition(Signal.TRACES.topic, number)
+        assignment = Assignment(name, first_checkpoint(0, LIMITS), 0)
+        (window,) = assignment.feed([Record(*name, 0, 1000, Framing("acme", 1, 0).headers(), VALUE)], 0.0)
+        worker.submit(assignment, window)
+    worker.finish()
+    worker.join(30)
+    assert [outcomes.get(timeout=1).stored for _ in range(2)] == [False, True]
+    assert [(table, rows.num_rows > 0) for table, rows in sink.shared] == [("resources", True)]
+    assert {each.table for each in sink.blocks} == {"spans", "trace_index"}
