@@ -68,13 +68,14 @@ class _Export:
                 chunks.append(chunk)
                 if size > limit:
                     raise too_large(limit)
+            body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+            content_encoding = headers.get("content-encoding", "").strip().lower()
+            if len(body) <= _INLINE_BYTES or not content_encoding:
+                return decompress(content_encoding, body, limit)
+            # It may wait for a thread: it is held until then.
+            return await asyncio.to_thread(decompress, content_encoding, body, limit)
         finally:
             self._budget.give(size)
-        body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        content_encoding = headers.get("content-encoding", "").strip().lower()
-        if len(body) <= _INLINE_BYTES or not content_encoding:
-            return decompress(content_encoding, body, limit)
-        return await asyncio.to_thread(decompress, content_encoding, body, limit)
 
 
 async def _chunks(receive: Receive):  # type: ignore[no-untyped-def]
