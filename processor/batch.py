@@ -13,6 +13,8 @@ from schema.hash import xxh64_bytes
 from schema.signal import Signal
 from schema.wire import ErrorCode, Scan, join, scan
 
+_NS_PER_MS = np.uint64(1_000_000)
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -27,7 +29,7 @@ class Batch:
     """What rows are made of. A `call` of the scan is a record of the window.
 
     `tenants` are the distinct tenants; by call: `tenant` is the tenant's place among them, `tenant_hash` its hash,
-    `retention_class` the class of its rows, `offset` the record's offset.
+    `retention_class` the class of its rows, `offset` the record's offset, `append_ns` its append time.
     """
 
     window: Window
@@ -37,6 +39,7 @@ class Batch:
     tenant_hash: U64
     retention_class: U8
     offset: U64
+    append_ns: U64
     faults: list[Fault]
 
 
@@ -59,5 +62,6 @@ def read(window: Window) -> Batch:
         tenant_hash=hashes[tenant] if tenant else hashes,
         retention_class=np.array([framing.retention_class for _, framing in usable], np.uint8),
         offset=np.array([record.offset for record, _ in usable], np.uint64),
+        append_ns=np.array([record.append_ms for record, _ in usable], np.uint64) * _NS_PER_MS,
         faults=sorted(faults, key=lambda fault: fault.record.offset),
     )

@@ -18,13 +18,18 @@ _LAST_SEVERITY = 24
 
 
 def log_rows(batch: Batch, resources: Resources) -> pa.RecordBatch:
-    """One row a log record, in the log's order. A record without its own time has the time it was observed at."""
+    """One row a log record, in the log's order.
+
+    A record without its own time has the time it was observed at (OTLP's `time_unix_nano`); without both, the time
+    when the log took it, or it would lie in 1970 where nobody looks.
+    """
     records, resource = batch.scan.items, batch.scan.resource_of_items
     times, observed = records["time_unix_nano"], records["observed_time_unix_nano"]
+    seen = np.where(observed == 0, batch.append_ns[records.call], observed)
     body, body_json = text_of_bodies(batch.scan)
     attributes, keys = to_map(batch.scan, Owner.ITEM)
     columns = place(batch, records.call) | {
-        "time": nanoseconds(np.where(times == 0, observed, times)),
+        "time": nanoseconds(np.where(times == 0, seen, times)),
         "observed_time": nanoseconds(observed),
         "trace_id": fixed(records["trace_id"].fixed(16)),
         "span_id": fixed(records["span_id"].fixed(8)),

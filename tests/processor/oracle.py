@@ -125,7 +125,7 @@ def trace_index(records: Iterable[tuple[int, Any]]) -> list[Row]:
     return list(traces.values())
 
 
-def logs(request: Any) -> Iterator[Row]:
+def logs(request: Any, append_ns: int) -> Iterator[Row]:
     for group in request.resource_logs:
         for scoped in group.scope_logs:
             for record in scoped.log_records:
@@ -133,7 +133,7 @@ def logs(request: Any) -> Iterator[Row]:
                 yield {
                     **scope_of(scoped.scope),
                     "service": service_of(group.resource),
-                    "time": record.time_unix_nano or record.observed_time_unix_nano,
+                    "time": record.time_unix_nano or record.observed_time_unix_nano or append_ns,
                     "observed_time": record.observed_time_unix_nano,
                     "trace_id": (record.trace_id or bytes(16)).hex(),
                     "span_id": (record.span_id or bytes(8)).hex(),

@@ -62,7 +62,7 @@ def logs(rng: random.Random, items: int) -> ExportLogsServiceRequest:
     for _ in range(items):
         scope.log_records.add(
             time_unix_nano=rng.choice((0, T0 + rng.randrange(10**12))),
-            observed_time_unix_nano=T0 + rng.randrange(10**12),
+            observed_time_unix_nano=rng.choice((0, T0 + rng.randrange(10**12))),
             severity_number=rng.randint(0, 24),
             severity_text=rng.choice(("", "INFO", "ERROR")),
             body=value(rng) if rng.random() < 0.8 else None,

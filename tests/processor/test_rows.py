@@ -154,10 +154,11 @@ def test_every_span_finds_its_resource(store: Store) -> None:
 def test_logs_are_what_was_sent(store: Store) -> None:
     records = made(Signal.LOGS, 2)
     store.put(window_of(records))
+    append_ns = {each.offset: each.append_ms * 1_000_000 for each in records}
     for tenant, retention_class in PLACES:
         where = f"tenant = '{tenant}' AND class = {retention_class}"
         sent = parsed(Signal.LOGS, records, tenant, retention_class)
-        expected = [row for _, request in sent for row in oracle.logs(request)]
+        expected = [row for offset, request in sent for row in oracle.logs(request, append_ns[offset])]
         assert canonical(store.rows(f"SELECT {LOG_COLUMNS} FROM logs WHERE {where}")) == canonical(expected)
 
 
