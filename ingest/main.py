@@ -103,7 +103,8 @@ async def _serve(
     commits = _commits(producer, topics, budget, workers, clock)
 
     def receiver(protocol: str, address: Address) -> OtlpReceiver:
-        return OtlpReceiver(protocol, authenticate, commits, keyless=address.is_loopback, max_request_bytes=limit)
+        keyless = address.is_loopback
+        return OtlpReceiver(protocol, authenticate, commits, budget, keyless=keyless, max_request_bytes=limit)
 
     readiness = Readiness()
     readiness.add("log", log.check)

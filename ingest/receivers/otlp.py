@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ingest import metrics
 from ingest.answer import Accepted, Code, Refused
+from ingest.budget import Budget
 from ingest.group_commit import GroupCommit
 from ingest.receivers.encoding import Encoding, encode_accepted, encode_refused
 from ingest.steps.authenticate import Authenticate
@@ -39,6 +40,7 @@ class OtlpReceiver:
         protocol: str,
         authenticate: Authenticate,
         commits: Mapping[Signal, GroupCommit],
+        budget: Budget,
         keyless: bool,
         max_request_bytes: int,
     ) -> None:
@@ -46,6 +48,9 @@ class OtlpReceiver:
         self._protocol = protocol
         self._authenticate = authenticate
         self._commits = commits
+        self._budget = budget
+        # One at a time: it holds the interpreter's lock throughout, and its objects are many times the body's size.
+        self._converting = asyncio.Semaphore(1)
         self._keyless = keyless
         self._answered = {
             (signal, code): metrics.requests.labels(protocol, signal.name.lower(), code.name.lower())
@@ -80,11 +85,19 @@ class OtlpReceiver:
         if len(body) > self.max_request_bytes:
             raise Refused(Code.TOO_LARGE, f"the request is larger than {self.max_request_bytes} bytes")
         if encoding is Encoding.JSON and body:
-            # Here, because only those who send JSON shall pay for the protobuf library.
-            from ingest.receivers.otlp_json import to_protobuf
-
-            body = await asyncio.to_thread(to_protobuf, signal, body)
+            body = await self._from_json(signal, body)
         return await self._commits[signal].submit(tenant, body)
+
+    async def _from_json(self, signal: Signal, body: bytes) -> bytes:
+        # Here, because only those who send JSON shall pay for the protobuf library.
+        from ingest.receivers.otlp_json import to_protobuf
+
+        self._budget.take(len(body))
+        try:
+            async with self._converting:
+                return await asyncio.to_thread(to_protobuf, signal, body)
+        finally:
+            self._budget.give(len(body))
 
     def _count(self, signal: Signal, code: Code) -> None:
         self._answered[signal, code].inc()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from typing import Any
 
 import orjson
@@ -25,6 +26,9 @@ _REQUESTS: tuple[type[Message], ...] = (
     ExportLogsServiceRequest,
 )
 _HEX_FIELDS = frozenset({"traceId", "spanId", "parentSpanId", "trace_id", "span_id", "parent_span_id"})
+_BYTES_FIELDS = frozenset({"bytesValue", "bytes_value"})
+# Standard or URL-safe, with or without padding, as protobuf's JSON mapping says; its parser passes over all else.
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
 
 
 def to_protobuf(signal: Signal, text: bytes) -> bytes:
@@ -37,19 +41,21 @@ def to_protobuf(signal: Signal, text: bytes) -> bytes:
         raise Refused(Code.INVALID, "the request must be a JSON object")
     message = _REQUESTS[signal]()
     try:
-        _hex_to_base64(document)
+        _prepare(document)
         json_format.ParseDict(document, message, ignore_unknown_fields=True)
         serialized: bytes = message.SerializeToString()
     except binascii.Error:
-        raise Refused(Code.INVALID, "a trace id or span id is not hexadecimal") from None
+        raise Refused(Code.INVALID, "a trace id or span id is not hexadecimal, or a bytesValue not base64") from None
     except (json_format.ParseError, RecursionError, ValueError, TypeError):
         # The library's own messages quote the data, which has no place in an answer or a log of ours.
         raise Refused(Code.INVALID, f"not a valid {message.DESCRIPTOR.name} in JSON") from None
     return serialized
 
 
-def _hex_to_base64(node: Any) -> None:
-    """In place. Attribute keys are values of "key" in OTLP/JSON, so no user's text is ever taken for a field name."""
+def _prepare(node: Any) -> None:
+    """Hexadecimal ids to base64, in place; raises binascii.Error for those, and for bytes, that are neither.
+
+    Attribute keys are values of "key" in OTLP/JSON, so no user's text is ever taken for a field name."""
     stack = [node]
     while stack:
         node = stack.pop()
@@ -59,5 +65,7 @@ def _hex_to_base64(node: Any) -> None:
         for key, value in node.items():
             if key in _HEX_FIELDS and isinstance(value, str):
                 node[key] = base64.b64encode(binascii.unhexlify(value)).decode()
+            elif key in _BYTES_FIELDS and isinstance(value, str) and not _BASE64.fullmatch(value):
+                raise binascii.Error
             elif isinstance(value, list | dict):
                 stack.append(value)

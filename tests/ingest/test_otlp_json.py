@@ -100,3 +100,16 @@ def test_values_nested_too_deep_are_refused() -> None:
         value = {"arrayValue": {"values": [value]}}
     with pytest.raises(Refused):
         span(attributes=[{"key": "deep", "value": value}])
+
+
+@pytest.mark.parametrize("text", ["@@@", "AA E=", "A===", "ä"])
+def test_bytes_that_are_not_base64_are_refused(text: str) -> None:
+    with pytest.raises(Refused) as refused:
+        span(attributes=[{"key": "k", "value": {"bytesValue": text}}])
+    assert refused.value.code is Code.INVALID
+
+
+@pytest.mark.parametrize("text", ["-_-_", "+/+/", "AAE", "AAE=", ""])
+def test_bytes_in_either_base64_alphabet_are_taken(text: str) -> None:
+    found = span(attributes=[{"key": "k", "value": {"bytesValue": text}}])
+    assert len(found.attributes[0].value.bytes_value) == len(text.rstrip("=")) * 3 // 4
