@@ -88,7 +88,7 @@ class _Up:
         either: set[asyncio.Future[Any]] = {serving, asyncio.create_task(stop.wait())}
         _, left = await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         for task in left:
-            task.cancel()
+            await _end(task)  # so that nothing is started any more while what was started is stopped
         await supervisor.drain(_DRAIN)
         return await _outcome(serving)
 
@@ -96,22 +96,36 @@ class _Up:
         """Returns the reason why it cannot go on, if it ever does; raises StartupError."""
         begun = self._clock.monotonic()
         starting = asyncio.create_task(self._start(supervisor))
-        while not (await asyncio.wait({starting}, timeout=_PATIENCE_SECONDS))[0]:
-            waited, unready = self._clock.monotonic() - begun, supervisor.unready()
-            if waited > START_SECONDS:
-                raise StartupError(f"not ready within {START_SECONDS:.0f} s: {', '.join(unready)}")
-            _log.info("still starting", waiting_for=unready, seconds=round(waited))
-        await starting
+        try:
+            await self._started(starting, supervisor, begun)
+        finally:
+            await _end(starting)
         _log.info("ready", seconds=round(self._clock.monotonic() - begun, 2), **self._addresses.public())
         self._ready(self._addresses.public())
         for program in self._shop:
             supervisor.keep(program)
         return await supervisor.failed
 
+    async def _started(self, starting: asyncio.Task[None], supervisor: Supervisor, begun: float) -> None:
+        """Wait for it, saying now and then what for. Raises StartupError."""
+        while not (await asyncio.wait({starting}, timeout=_PATIENCE_SECONDS))[0]:
+            waited, unready = self._clock.monotonic() - begun, supervisor.unready()
+            if waited > START_SECONDS:
+                raise StartupError(f"not ready within {START_SECONDS:.0f} s: {', '.join(unready)}")
+            _log.info("still starting", waiting_for=unready, seconds=round(waited))
+        await starting
+
     async def _start(self, supervisor: Supervisor) -> None:
         """The stores and their tables, then the components. Raises StartupError."""
         migrated = asyncio.create_task(supervisor.run_once(plan.migrate(self._environment)))
-        migrated.add_done_callback(_seen)
+        try:
+            await self._start_stores(supervisor, migrated)
+        finally:
+            await _end(migrated)
+        await supervisor.ready(*(supervisor.keep(program) for program in plan.components(self._environment)))
+
+    async def _start_stores(self, supervisor: Supervisor, migrated: asyncio.Task[None]) -> None:
+        """Start both and wait until they are migrated. Raises StartupError."""
         supervisor.keep(plan.clickhouse(self._environment, self._held.path, self._addresses))
         if (make := self._postgres.make(self._environment)) is not None:
             await supervisor.run_once(make)
@@ -122,7 +136,6 @@ class _Up:
         if supervisor.failed.done():
             raise StartupError(supervisor.failed.result())
         await migrated
-        await supervisor.ready(*(supervisor.keep(program) for program in plan.components(self._environment)))
 
     def _stop_on_signals(self, supervisor: Supervisor) -> asyncio.Event:
         stop = asyncio.Event()
@@ -140,8 +153,10 @@ class _Up:
         return stop
 
 
-def _seen(task: asyncio.Task[None]) -> None:
-    """Its failure is told when it is awaited; if something else fails first, that is the reason to tell."""
+async def _end(task: asyncio.Future[Any]) -> None:
+    """Cancel it and wait until it has ended. If it fails meanwhile, something else is the reason to tell."""
+    task.cancel()
+    await asyncio.wait({task})
     if not task.cancelled():
         task.exception()
 

@@ -20,6 +20,7 @@ DEATHS_WITHIN_SECONDS = 60.0
 _FIRST_BACKOFF = 0.1
 _MAX_BACKOFF = 10.0
 _KILL_SECONDS = 0.5
+_ONCE_SECONDS = 1.0
 
 _log = get_logger(__name__)
 
@@ -45,11 +46,16 @@ class Supervisor:
         self._sink = sink
         self._kept: dict[str, Kept] = {}
         self._once: list[Process] = []
+        self._draining = False
         self.failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         """Resolves to the reason when an essential program cannot be kept running."""
 
     async def run_once(self, program: Program) -> None:
-        """Run it to its end. Raises StartupError with what it said if it fails."""
+        """Run it to its end. Raises StartupError with what it said if it fails.
+
+        If this is cancelled, the process goes on until drain() or abort().
+        """
+        self._refuse_while_draining(program)
         try:
             process = await start(program, self._inherited, self._sink)
         except OSError as error:
@@ -61,7 +67,8 @@ class Supervisor:
             raise StartupError(process.reason or f"{program.name} {_ended(code)}")
 
     def keep(self, program: Program) -> Kept:
-        """Start it, and again whenever it ends."""
+        """Start it, and again whenever it ends. Raises StartupError once a drain began."""
+        self._refuse_while_draining(program)
         kept = Kept(program)
         self._kept[program.name] = kept
         kept.task = asyncio.create_task(self._keep(kept), name=program.name)
@@ -83,7 +90,12 @@ class Supervisor:
         return kept + [process.program.name for process in self._once]
 
     async def drain(self, stages: Sequence[tuple[tuple[str, ...], float]]) -> None:
-        """Stop programs stage by stage: (names, seconds after which those left are ended at once)."""
+        """Stop programs stage by stage: (names, seconds after which those left are ended at once).
+
+        What runs once goes first: it works on what the stages stop.
+        """
+        self._draining = True
+        await self._stop_once()
         for names, seconds in stages:
             kept = [self._kept[name] for name in names if name in self._kept]
             tasks = [one.task for one in kept if one.task is not None]
@@ -109,6 +121,22 @@ class Supervisor:
             kept.stopping.set()
         for process in [*self._once, *(kept.process for kept in self._kept.values() if kept.process)]:
             process.send(process.program.abort_signal)
+
+    def _refuse_while_draining(self, program: Program) -> None:
+        if self._draining:
+            raise StartupError(f"{program.name} is not started: everything is being stopped")
+
+    async def _stop_once(self) -> None:
+        running = {asyncio.create_task(process.wait()): process for process in self._once}
+        if not running:
+            return
+        for process in running.values():
+            process.send(process.program.stop_signal)
+        _, late = await asyncio.wait(running, timeout=_ONCE_SECONDS)
+        for task in late:
+            running[task].send(running[task].program.abort_signal)
+        if late:
+            await asyncio.wait(late, timeout=_KILL_SECONDS)
 
     async def _keep(self, kept: Kept) -> None:
         program = kept.program

@@ -131,6 +131,27 @@ def test_a_child_that_does_not_drain_is_killed() -> None:
     _supervise(body)
 
 
+def test_what_runs_once_is_stopped_before_the_stages_and_nothing_is_started_any_more(tmp_path: Path) -> None:
+    order = tmp_path / "order"
+    script = f"trap 'echo $NAME >> {order}; exit 0' TERM; echo 'ready {{}}'; touch {tmp_path}/$NAME; "
+    script += "while :; do sleep 0.01; done"
+
+    async def body(supervisor: Supervisor) -> None:
+        once = asyncio.create_task(supervisor.run_once(_program("once", "NAME=once; " + script)))
+        await supervisor.ready(supervisor.keep(_program("kept", "NAME=kept; " + script)))
+        while not (tmp_path / "once").exists():
+            await asyncio.sleep(0.01)
+        once.cancel()
+        await supervisor.drain([(("kept",), 5.0)])
+        with pytest.raises(StartupError, match="being stopped"):
+            supervisor.keep(_program("late", _SERVE))
+        with pytest.raises(StartupError, match="being stopped"):
+            await supervisor.run_once(_program("late", "true"))
+
+    _supervise(body)
+    assert order.read_text().split() == ["once", "kept"]
+
+
 def test_a_line_without_an_end_is_bounded() -> None:
     async def body(supervisor: Supervisor) -> None:
         await supervisor.run_once(_program("one", "head -c 1000000 /dev/zero | tr '\\0' x >&2"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import socket
@@ -155,3 +156,20 @@ def test_a_second_signal_ends_all_at_once(tmp_path: Path) -> None:
     assert time.monotonic() - begun < 1
     eventually(lambda: [p for p in pids.values() if Path(f"/proc/{p}/cmdline").exists()], lambda left: not left, 5)
     up.stop()
+
+
+@pytest.mark.parametrize("moment", ["initdb", "migrate", "query"])
+def test_a_stop_during_the_start_is_a_stop_and_no_fault(tmp_path: Path, moment: str) -> None:
+    ports = [word for flag in ("--otlp-grpc", "--otlp-http", "--http") for word in (flag, "127.0.0.1:0")]
+    command = [*OTELHOUSE, "up", "--data", str(tmp_path), *ports]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        eventually(lambda: children(process.pid), lambda found: moment in found, 30)
+        process.terminate()
+        out, said = process.communicate(timeout=20)
+    assert process.returncode == 0, said
+    assert "Traceback" not in said
+    assert "never retrieved" not in said
+    assert "ready" not in out
+    # Every child inherits the lock: who can take it knows that none is left.
+    with (tmp_path / "up.lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
