@@ -79,9 +79,11 @@ class ProcessorSettings(_Section):
 
 
 class QuerySettings(_Section):
-    """The query service and the dashboard."""
+    """The query service and the dashboard. `otlp_...`: ingest's endpoints as users reach them (empty: unknown)."""
 
     http: ListenAddress = "127.0.0.1:8080"
+    otlp_grpc: HttpUrl = ""
+    otlp_http: HttpUrl = ""
 
 
 class TelemetrySettings(_Section):

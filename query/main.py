@@ -17,6 +17,7 @@ from otelhouse.health import Readiness, health_routes
 from otelhouse.http_server import bind, listening_address, serve
 from otelhouse.key_ring import KeyRing
 from query.database import Database
+from query.graphql.endpoints import to_endpoints
 from query.graphql.http import GraphQLEndpoint
 from query.tenancy import Tenancy
 from query.web import Dashboard, graphiql, not_built, web_directory
@@ -47,5 +48,5 @@ def application(settings: Settings, clock: Clock, database: Database, tenancy: T
     readiness.add("postgres", partial(postgres.check, settings.postgres))
     web = web_directory()
     dashboard: BaseRoute = Mount("/", Dashboard(web)) if web else Route("/{path:path}", not_built)
-    endpoint = GraphQLEndpoint(database, tenancy, clock, browser=graphiql)
+    endpoint = GraphQLEndpoint(database, tenancy, clock, to_endpoints(settings.query), browser=graphiql)
     return Starlette(routes=[*health_routes(readiness), Route("/graphql", endpoint.answer, methods=_ANY), dashboard])

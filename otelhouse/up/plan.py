@@ -82,6 +82,9 @@ def child_environment(
     }
     if "window_seconds" not in settings.processor.model_fields_set:
         ours["processor", "window_seconds"] = str(WINDOW_SECONDS)
+    for name, address in (("otlp_grpc", addresses.otlp_grpc), ("otlp_http", addresses.otlp_http)):
+        if not getattr(settings.query, name):  # the user may know better, behind a proxy
+            ours["query", name] = f"http://{address}"
     _warn_of_unused(settings)
     environment = {**_machine_defaults(data), **given}
     if config is not None:

@@ -9,6 +9,7 @@ from strawberry.dataloader import DataLoader
 
 from otelhouse.clock import Clock
 from query.database import Database
+from query.graphql.endpoints import Endpoints
 from query.graphql.logs import LogRecord, to_logs
 from query.graphql.spans import Span, to_spans
 from query.read.logs import Logs, logs_of_traces
@@ -78,6 +79,7 @@ class Context:
     database: Database
     tenant: str
     clock: Clock
+    endpoints: Endpoints
     operation_name: str | None = None
     loaders: Loaders = field(init=False)
 

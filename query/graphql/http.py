@@ -20,6 +20,7 @@ from otelhouse.clock import Clock
 from query.database import Database
 from query.errors import QueryError
 from query.graphql.context import Context
+from query.graphql.endpoints import Endpoints
 from query.graphql.errors import formatted, internal, request_error
 from query.graphql.schema import schema
 from query.metrics import REQUEST_SECONDS, REQUESTS
@@ -52,11 +53,17 @@ class GraphQLEndpoint:
     """Answers POST /graphql; `browser` answers a GET that would rather see a page."""
 
     def __init__(
-        self, database: Database, tenancy: Tenancy, clock: Clock, browser: Callable[[Request], Awaitable[Response]]
+        self,
+        database: Database,
+        tenancy: Tenancy,
+        clock: Clock,
+        endpoints: Endpoints,
+        browser: Callable[[Request], Awaitable[Response]],
     ) -> None:
         self._database = database
         self._tenancy = tenancy
         self._clock = clock
+        self._endpoints = endpoints
         self._browser = browser
 
     async def answer(self, request: Request) -> Response:
@@ -87,7 +94,7 @@ class GraphQLEndpoint:
 
     async def _execute(self, operation: _Operation, tenant: str, media: str) -> tuple[Response, str]:
         try:
-            context = Context(self._database, tenant, self._clock, operation.name)
+            context = Context(self._database, tenant, self._clock, self._endpoints, operation.name)
             result = await schema.execute(
                 operation.query,
                 variable_values=operation.variables,

@@ -11,6 +11,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from query.graphql.cost import MAX_TOKENS, CostLimit
+from query.graphql.endpoints import Endpoints
 from query.graphql.inputs import (
     LogQuery,
     TimeRange,
@@ -39,6 +40,10 @@ class Query:
     @strawberry.field(description="Name of the caller's tenant.")
     def tenant(self, info: Info) -> str:
         return info.context.tenant
+
+    @strawberry.field(description="Where applications send telemetry.")
+    def endpoints(self, info: Info) -> Endpoints:
+        return info.context.endpoints
 
     @strawberry.field(description="Services that took requests in the range (default: the last hour), by name.")
     async def services(self, info: Info, range: TimeRange | None = strawberry.UNSET) -> list[Service]:

@@ -14,7 +14,7 @@ from clickhouse_connect.driver.client import Client
 
 from otelhouse import postgres
 from otelhouse.clock import ManualClock
-from otelhouse.config import QuerySettings, Settings
+from otelhouse.config import Settings
 from otelhouse.keys import create_key
 from query.main import run
 from query.timestamps import render
@@ -87,7 +87,7 @@ def serving(settings: Settings, http: str = "127.0.0.1:0") -> Iterator[str]:
         addresses.update(found)
         bound.set()
 
-    settings = settings.model_copy(update={"query": QuerySettings(http=http)})
+    settings = settings.model_copy(update={"query": settings.query.model_copy(update={"http": http})})
     service = threading.Thread(target=run, args=(settings, ManualClock(wall_ns=NOW), stop, ready))
     service.start()
     try:

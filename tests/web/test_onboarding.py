@@ -32,7 +32,9 @@ def test_the_empty_house_waits_and_turns_to_received_when_the_first_data_comes(
 ) -> None:
     page = first_visit.open("/")
     expect(page.get_by_role("heading", name="Waiting for telemetry…")).to_be_visible()
-    expect(page.get_by_text("OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317")).to_be_visible()
+    bound = empty_house.ready
+    expect(page.get_by_text(f"OTEL_EXPORTER_OTLP_ENDPOINT=http://{bound['otlp_grpc']}")).to_be_visible()
+    expect(page.get_by_text(f"OTLP/HTTP: http://{bound['otlp_http']}")).to_be_visible()
     trace_id = send_one_of_each("first-app", grpc_exporters(empty_house.ready["otlp_grpc"]))
     expect(page.get_by_role("heading", name="Received")).to_be_visible()
     expect(page.locator("li.came")).to_have_count(3)

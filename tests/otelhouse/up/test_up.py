@@ -75,6 +75,11 @@ def test_it_says_where_it_serves_and_runs_each_component_in_a_process_of_its_own
         assert "otelhouse_" in httpx.get(f"http://{address}/metrics").text
 
 
+def test_users_are_told_the_ports_where_it_really_listens(up: Component) -> None:
+    told = ask(up.ready["http"], "{ endpoints { otlpGrpc otlpHttp } }", {})["endpoints"]
+    assert told == {"otlpGrpc": f"http://{up.ready['otlp_grpc']}", "otlpHttp": f"http://{up.ready['otlp_http']}"}
+
+
 def test_what_is_sent_is_stored(up: Component) -> None:
     _stored(up)
 

@@ -4,7 +4,7 @@ import type { LogQueryInput } from "../lib/logSearch";
 import type { Interval } from "../lib/range";
 import type { TraceQueryInput } from "../lib/traceSearch";
 import type { Document } from "./client";
-import type { Connection, LogRecord, Service, Trace, TraceSummary } from "./types";
+import type { Connection, Endpoints, LogRecord, Service, Trace, TraceSummary } from "./types";
 
 const LOG_FIELDS = "time severityNumber severityText body service traceId spanId attributes resource";
 
@@ -71,6 +71,10 @@ export const ARRIVALS: Document<Arrivals, { range: Interval }> = {
     logs(query: { range: $range }, first: 1) { edges { cursor node { time } } pageInfo { hasNextPage endCursor } }
     metricNames
   }`,
+};
+
+export const ENDPOINTS: Document<{ endpoints: Endpoints }, Record<string, never>> = {
+  text: "query Endpoints { endpoints { otlpGrpc otlpHttp } }",
 };
 
 export const TENANT: Document<{ tenant: string }, Record<string, never>> = {

@@ -5,6 +5,12 @@ import type { Status } from "../lib/traceSearch";
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 export type Attributes = Record<string, Json>;
 
+/** Public URLs of ingest; null where the server knows none. */
+export interface Endpoints {
+  otlpGrpc: string | null;
+  otlpHttp: string | null;
+}
+
 export interface Service {
   name: string;
   /** Requests a second. */

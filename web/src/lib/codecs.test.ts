@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type Codec, href } from "./codec";
 import { logQueryInput, logSearchCodec } from "./logSearch";
-import { asksForKey, startCodec } from "./onboarding";
+import { asksForKey, reached, startCodec } from "./onboarding";
 import { describe as describeRange, rangeCodec, resolve } from "./range";
 import { arrange, serviceTableCodec, sortBy } from "./serviceTable";
 import { traceQueryInput, traceSearchCodec } from "./traceSearch";
@@ -141,4 +141,12 @@ it("only this machine's ingest takes telemetry without a key", () => {
   expect(asksForKey("http://127.0.0.1:4317")).toBe(false);
   expect(asksForKey("http://localhost")).toBe(false);
   expect(asksForKey("http://localhost.example:4317")).toBe(true);
+});
+
+it("ingest is reached where the server says, else at the usual ports beside the page", () => {
+  expect(reached(undefined, "[::1]")).toEqual({ grpc: "http://[::1]:4317", http: "http://[::1]:4318" });
+  const said = { otlpGrpc: "https://otel.example", otlpHttp: null };
+  expect(reached(said, "here")).toEqual({ grpc: "https://otel.example", http: "http://here:4318" });
+  const bound = { otlpGrpc: "http://0.0.0.0:14317", otlpHttp: "http://[::]:14318" };
+  expect(reached(bound, "here")).toEqual({ grpc: "http://here:14317", http: "http://here:14318" });
 });

@@ -1,3 +1,4 @@
+import type { Endpoints } from "../api/types";
 import { type Codec, pair, textOf } from "./codec";
 
 /** What `/start` shows: a language, and where telemetry is sent to. */
@@ -21,8 +22,16 @@ export const startCodec: Codec<Start> = {
   },
 };
 
-/** The OTLP/gRPC endpoint beside a page's host, on its usual port. */
-export const usualEndpoint = (hostname: string): string => `http://${hostname}:4317`;
+const ANY_HOST = /^(https?:\/\/)(?:0\.0\.0\.0|\[::\])(?=[:/]|$)/;
+
+/** Where ingest is reached: what the server says, else the usual ports beside the page's host. */
+export function reached(said: Endpoints | undefined, hostname: string): { grpc: string; http: string } {
+  const beside = (url: string) => url.replace(ANY_HOST, (_, scheme: string) => scheme + hostname);
+  return {
+    grpc: beside(said?.otlpGrpc ?? "http://0.0.0.0:4317"),
+    http: beside(said?.otlpHttp ?? "http://0.0.0.0:4318"),
+  };
+}
 
 /** Off this machine, ingest asks for a key. */
 export const asksForKey = (endpoint: string): boolean =>

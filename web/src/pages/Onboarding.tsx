@@ -1,12 +1,12 @@
 import { useEffect, useMemo, useState } from "react";
-import { ARRIVALS, type Arrivals } from "../api/documents";
+import { ARRIVALS, type Arrivals, ENDPOINTS } from "../api/documents";
 import { useQuery } from "../api/useQuery";
 import { Copy } from "../components/Copy";
 import { Icon } from "../components/Icon";
 import { Link } from "../components/Link";
 import { ErrorNote } from "../components/Notes";
 import { Header } from "../components/Shell";
-import { asksForKey, startCodec, usualEndpoint } from "../lib/onboarding";
+import { asksForKey, reached, startCodec } from "../lib/onboarding";
 import { resolve } from "../lib/range";
 import { snippets } from "../lib/snippets";
 import { usePageState } from "../state/range";
@@ -19,7 +19,9 @@ const RANGE = { last: "24h" };
 export function Onboarding({ seeServices }: { seeServices?: () => void }) {
   useTitle("Get started");
   const [start, change] = usePageState(startCodec);
-  const endpoint = start.endpoint ?? usualEndpoint(window.location.hostname);
+  const said = useQuery(ENDPOINTS, {});
+  const usual = reached(said.data?.endpoints, window.location.hostname);
+  const endpoint = start.endpoint ?? usual.grpc;
   const choices = snippets(endpoint, asksForKey(endpoint));
   const chosen = choices.find((snippet) => snippet.id === start.language) ?? choices[0];
   return (
@@ -33,6 +35,7 @@ export function Onboarding({ seeServices }: { seeServices?: () => void }) {
           <Endpoint
             key={endpoint}
             endpoint={endpoint}
+            http={usual.http}
             change={(text) => change({ ...start, endpoint: text })}
           />
           <div className="tabs" role="tablist">
@@ -68,9 +71,11 @@ export function Onboarding({ seeServices }: { seeServices?: () => void }) {
 
 function Endpoint({
   endpoint,
+  http,
   change,
 }: {
   endpoint: string;
+  http: string;
   change: (endpoint: string | undefined) => void;
 }) {
   const [text, setText] = useState(endpoint);
@@ -83,7 +88,7 @@ function Endpoint({
       }}
     >
       <label className="field wide">
-        OTLP/gRPC endpoint (OTLP/HTTP listens on port 4318)
+        OTLP/gRPC endpoint (OTLP/HTTP: {http})
         <input
           value={text}
           pattern="https?://[\w.:\[\]\-]+"
