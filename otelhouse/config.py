@@ -26,9 +26,30 @@ def _http_url(text: str) -> str:
     return text
 
 
+def _clickhouse_url(text: str) -> str:
+    if "@" in text:  # would be ignored, and shown wherever we say which server we mean
+        raise ValueError("must hold no user and password: set clickhouse.user and clickhouse.password")
+    return _http_url(text)
+
+
+def _postgres_url(secret: SecretStr) -> SecretStr:
+    from psycopg import ProgrammingError  # not at every start: the default needs no check
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        conninfo_to_dict(secret.get_secret_value())
+    except ProgrammingError:  # its text may quote the password
+        raise ValueError(
+            "must be a PostgreSQL connection string: postgresql://USER@HOST:PORT/DATABASE, or host=HOST dbname=DATABASE"
+        ) from None
+    return secret
+
+
 ListenAddress = Annotated[str, AfterValidator(_listen_address)]
 LogUrl = Annotated[str, AfterValidator(_log_url)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
+ClickHouseUrl = Annotated[str, AfterValidator(_clickhouse_url)]
+PostgresUrl = Annotated[SecretStr, AfterValidator(_postgres_url)]
 
 
 class _Section(BaseModel):
@@ -48,7 +69,7 @@ class LogSettings(_Section):
 class ClickHouseSettings(_Section):
     """ClickHouse over HTTP. With `cluster`, tables are replicated and distributed on that cluster."""
 
-    url: HttpUrl = "http://127.0.0.1:8123"
+    url: ClickHouseUrl = "http://127.0.0.1:8123"
     database: str = "otelhouse"
     user: str = "default"
     password: SecretStr = SecretStr("")
@@ -58,7 +79,7 @@ class ClickHouseSettings(_Section):
 class PostgresSettings(_Section):
     """The metadata store, as a libpq connection string."""
 
-    url: SecretStr = SecretStr("postgresql://otelhouse@127.0.0.1:5432/otelhouse")
+    url: PostgresUrl = SecretStr("postgresql://otelhouse@127.0.0.1:5432/otelhouse")
 
 
 class IngestSettings(_Section):

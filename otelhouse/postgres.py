@@ -9,7 +9,6 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import ConnectionPool
 
 from otelhouse.config import PostgresSettings
-from otelhouse.errors import StartupError
 
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 10
@@ -19,10 +18,7 @@ Pool = ConnectionPool[psycopg.Connection[tuple[Any, ...]]]
 
 def _conninfo(settings: PostgresSettings, statement_seconds: float) -> str:
     """The user's string with our timeouts where it has none: a store that hangs must not hang us."""
-    try:
-        given = conninfo_to_dict(settings.url.get_secret_value())
-    except psycopg.ProgrammingError:
-        raise StartupError("postgres.url is not a PostgreSQL connection string") from None
+    given = conninfo_to_dict(settings.url.get_secret_value())
     ours: dict[str, Any] = {
         "connect_timeout": CONNECT_SECONDS,
         "application_name": "otelhouse",

@@ -102,6 +102,30 @@ def test_a_wrong_secret_is_never_shown(tmp_path: Path) -> None:
     assert "hunter2" not in problems
 
 
+@pytest.mark.parametrize(
+    "url", ["postgres://u:p@h/d", "postgresql:///d?host=%2Frun&port=5433", "host=h password='hunter 2'", "service=s"]
+)
+def test_postgres_is_named_by_any_string_of_libpq(url: str) -> None:
+    assert load(None, {"OTELHOUSE_POSTGRES_URL": url}).postgres.url.get_secret_value() == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["mysql://u:hunter2@h/d", "mysql://u:hunter2@h/d?a=b", "hunter2", "postgresql://u:hunter2%zz@h/d", "a=hunter2"],
+)
+def test_what_libpq_does_not_take_is_refused_without_being_shown(url: str) -> None:
+    problem = _problems(None, {"OTELHOUSE_POSTGRES_URL": url})
+    assert problem.startswith("OTELHOUSE_POSTGRES_URL: must be a PostgreSQL connection string: postgresql://")
+    assert "hunter2" not in problem
+
+
+@pytest.mark.parametrize("url", ["http://user:hunter2@host:8123", "https://user@host", "http://user:hunter/2@host"])
+def test_clickhouse_s_user_and_password_have_settings_of_their_own(url: str) -> None:
+    problem = _problems(None, {"OTELHOUSE_CLICKHOUSE_URL": url})
+    wanted = "OTELHOUSE_CLICKHOUSE_URL: must hold no user and password: set clickhouse.user and clickhouse.password"
+    assert problem == wanted
+
+
 def test_a_file_that_is_no_toml_is_named(tmp_path: Path) -> None:
     file = _file(tmp_path, "[log\n")
     assert _problems(file, {}).startswith(f"{file}: ")

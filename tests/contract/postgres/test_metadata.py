@@ -13,7 +13,6 @@ from pydantic import SecretStr
 
 from otelhouse import postgres
 from otelhouse.config import PostgresSettings
-from otelhouse.errors import StartupError
 from schema.migrations import migrations
 from tests.support.postgres import PostgresServer
 
@@ -92,11 +91,6 @@ def test_check_gives_up_on_a_server_that_says_nothing() -> None:
         with pytest.raises(psycopg.OperationalError):
             postgres.check(PostgresSettings(url=SecretStr(url)))
         assert time.monotonic() - began < 4
-
-
-def test_a_connection_string_that_is_none_is_named_by_its_setting() -> None:
-    with pytest.raises(StartupError, match=r"^postgres\.url "):
-        postgres.open_pool(PostgresSettings(url=SecretStr("host=a bogus")))
 
 
 def test_what_the_user_s_string_says_goes_before_our_defaults(settings: PostgresSettings) -> None:
