@@ -24,9 +24,13 @@ CONCURRENT = 8
 WAITING = 200
 """Queries that wait for their turn; more are refused."""
 
+_MAX_SECONDS = 30
+ANSWER_SECONDS = _MAX_SECONDS + 2
+"""ClickHouse ends a query by its own limit; one that does not even say so by now hangs."""
+
 LIMITS = {
     "readonly": 2,  # no writes and no DDL, whatever the text; 1 would forbid the settings below
-    "max_execution_time": 30,
+    "max_execution_time": _MAX_SECONDS,
     "max_memory_usage": 1 << 30,
     "max_rows_to_read": 1_000_000_000,
     "max_result_rows": 500_000,
@@ -41,6 +45,8 @@ LIMITS = {
 _TOO_MUCH = frozenset({158, 159, 160, 241, 307, 396})
 _NOT_MIGRATED = frozenset({60, 81})
 _BAD_PATTERN = frozenset({427})
+
+_AWAY = "the storage cannot be reached now: try again"
 
 
 class Database:
@@ -61,7 +67,11 @@ class Database:
         self._under_way += 1
         try:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._threads, self._run, planned, select.source.table)
+            running = loop.run_in_executor(self._threads, self._run, planned, select.source.table)
+            return await asyncio.wait_for(running, ANSWER_SECONDS)  # its turn may come late, or connecting hang
+        except TimeoutError:
+            structlog.get_logger(__name__).warning("query not answered", seconds=ANSWER_SECONDS)
+            raise Unavailable(_AWAY) from None
         finally:
             self._under_way -= 1
 
@@ -93,18 +103,20 @@ class Database:
     def _connected(self) -> Any:
         with self._opening:
             if self._client is None:
-                self._client = clickhouse.connect(self._settings)
+                self._client = clickhouse.connect(self._settings, send_seconds=ANSWER_SECONDS)
             return self._client
 
 
 def _explained(error: clickhouse.ClickHouseError) -> QueryError | None:
     """What the client is told, None if the fault is ours; the server's own words stay in our log."""
     code = error.code
-    structlog.get_logger(__name__).warning("query failed", code=code, error=str(error))
+    log = structlog.get_logger(__name__)
+    if code in _BAD_PATTERN:  # the user's fault, who is told
+        log.debug("query refused", code=code)
+        return BadInput("attributes: a pattern is not a regular expression that RE2 accepts")
+    log.warning("query failed", code=code, error=str(error))
     if code in _TOO_MUCH:
         return LimitExceeded("the query reads more than one query may: narrow its time range or add conditions")
-    if code in _BAD_PATTERN:
-        return BadInput("attributes: a pattern is not a regular expression that RE2 accepts")
     if code in _NOT_MIGRATED or isinstance(error, clickhouse.Retryable):
-        return Unavailable("the storage cannot be reached now: try again")
+        return Unavailable(_AWAY)
     return None

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from otelhouse import clickhouse
 from otelhouse.clock import ManualClock, SystemClock
 from otelhouse.config import ClickHouseSettings, PostgresSettings, QuerySettings, Settings
 from otelhouse.errors import StartupError
 from otelhouse.migrate import migrate
+from query import database
 from query.database import Database
 from query.main import run
 from tests.query.house import House, around, post, serving
-from tests.support.clickhouse import ClickHouse
+from tests.support.clickhouse import ClickHouse, start_clickhouse
 from tests.support.stores import stores_settings
 
 SERVICES = {"query": "{ services { name } }"}
@@ -72,6 +77,38 @@ def test_it_answers_again_when_clickhouse_is_back(empty_stores: Settings, tmp_pa
             assert _post(http, NAMES).json() == {"data": {"metricNames": []}}
     finally:
         server.kill()
+
+
+def test_a_clickhouse_that_hangs_is_an_outage_soon_after_a_query_s_own_limit(
+    empty_stores: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert database.LIMITS["max_execution_time"] < database.ANSWER_SECONDS <= 32
+    monkeypatch.setattr(database, "ANSWER_SECONDS", 1)
+    with start_clickhouse(tmp_path / "data") as server:
+        assert server.process is not None
+        settings = stores_settings(server.url, empty_stores.postgres.url.get_secret_value())
+        migrate(settings, SystemClock())
+        with serving(settings) as http:
+            server.process.send_signal(signal.SIGSTOP)
+            try:
+                began = time.monotonic()
+                with ThreadPoolExecutor(12) as clients:  # more than there are threads to wait for it
+                    answers = [*clients.map(lambda _: _post(http, NAMES).json(), range(12))]
+                assert time.monotonic() - began < 5
+            finally:
+                server.process.send_signal(signal.SIGCONT)
+            assert {answer["errors"][0]["extensions"]["code"] for answer in answers} == {"UNAVAILABLE"}
+            assert _post(http, NAMES).json() == {"data": {"metricNames": []}}
+
+
+def test_a_bad_pattern_is_the_user_s_fault_and_no_warning_of_ours(
+    house: House, failing: Callable[[Exception], None]
+) -> None:
+    failing(clickhouse.Permanent("Code: 427. cannot compile re2", 427))
+    with capture_logs() as logs:
+        (error,) = _post(house.http, NAMES).json()["errors"]
+    assert error["extensions"]["code"] == "BAD_INPUT"
+    assert not [entry for entry in logs if entry["log_level"] != "debug"]
 
 
 @pytest.mark.parametrize("address", ["busy", "256.0.0.1:80", "[::2]:80"])
