@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -27,6 +28,9 @@ def main() -> None:
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     _IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as data, sync_playwright() as playwright:
+        # What readers will see on their machines, not the free ports that we take.
+        os.environ["OTELHOUSE_QUERY_OTLP_GRPC"] = "http://127.0.0.1:4317"
+        os.environ["OTELHOUSE_QUERY_OTLP_HTTP"] = "http://127.0.0.1:4318"
         house = start_up(Path(data), "--demo")
         try:
             browser = playwright.chromium.launch(executable_path=chromium, args=list(QUIET))
