@@ -147,8 +147,8 @@ def _windows(bench: Bench) -> Iterator[Window]:
     framing = Framing("acme", bench.per_record, 0)
     window = OpenWindow(name, limits, 0, 0, 0)
     for offset, value in enumerate(bench.values):
-        full = window.add(Entry(Record(*name, offset, 0, (), value), framing))
-        if full or offset == len(bench.values) - 1:
+        window.add(Entry(Record(*name, offset, 0, (), value), framing))
+        if window.ends_at(offset + 1) or offset == len(bench.values) - 1:
             yield window.completed(offset + 1, 0)
             window = OpenWindow(name, limits, offset + 1, 0, 0)
 

@@ -29,12 +29,13 @@ Rows = tuple[str, pa.RecordBatch]
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Rows of one table, class and day that are stored together or not at all."""
+    """Rows of one table, class and day that are stored together or not at all. `log_ms` is when its window began."""
 
     table: str
     retention_class: int
     day: int
     number: int
+    log_ms: int
     rows: pa.RecordBatch
 
 
@@ -64,7 +65,9 @@ class Builder:
             if idempotent:
                 shared.append((name, rows))
             else:
-                blocks += [Block(name, kept, window.day, window.number, part) for kept, part in by_class(rows)]
+                blocks += [
+                    Block(name, kept, window.day, window.number, window.log_ms, part) for kept, part in by_class(rows)
+                ]
         return Built([rows for rows in shared if rows[1].num_rows], blocks, batch.faults)
 
     def _traces(self, batch: Batch) -> Iterator[tuple[str, pa.RecordBatch, bool]]:

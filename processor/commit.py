@@ -7,7 +7,8 @@ log time at C, and the limits by which windows are cut stand in the metadata::
 
 The limits are part of it because blocks that were stored after C must be produced again, identical, even if the
 operator changed a setting meanwhile: an entry of `w` holds for windows that begin at or after its offset. A change
-is committed before any window is cut by it.
+is committed before any window is cut by it. A fifth number, `until`, is there where a window ends at an offset
+whatever its size: the newest block that was stored by a group whose commits are lost.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ import json
 from dataclasses import dataclass, replace
 
 from otelhouse.bus.contract import Position
-from processor.window import Limits
+from processor.stored import Stored
+from processor.window import MS_PER_DAY, Limits
 
 _VERSION = 1
 
 
 class CommitError(ValueError):
-    """The metadata of a commit cannot be understood; the partition cannot be resumed safely."""
+    """The commit cannot be understood or contradicts the log; the partition cannot be resumed safely."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class Checkpoint:
 
     def position(self) -> Position:
         """As the log keeps it."""
-        regimes = [[r.start, r.limits.span_ms, r.limits.rows, r.limits.value_bytes] for r in self.regimes]
+        regimes = [[r.start, *_numbers(r.limits)] for r in self.regimes]
         text = {"v": _VERSION, "c": self.emitted, "t": self.log_ms, "w": regimes}
         return Position(self.resume, json.dumps(text, separators=(",", ":")))
 
@@ -71,6 +73,23 @@ class Checkpoint:
 def first_checkpoint(offset: int, limits: Limits) -> Checkpoint:
     """Where a group begins that has never committed."""
     return Checkpoint(offset, offset, 0, (Regime(offset, limits),))
+
+
+def stored_checkpoint(stored: Stored, oldest: int, limits: Limits) -> Checkpoint:
+    """Where a group begins that has lost its commits: at the newest block, which is cut as it was.
+
+    `oldest` is the first offset that the log still has. Log time begins with the block's day, so that it is that day's
+    again even if the broker's clock had stepped back.
+    """
+    start = min(oldest if stored.previous is None else max(stored.previous, oldest), stored.end)
+    then = Regime(stored.end, limits)
+    regimes = (Regime(start, replace(limits, until=stored.end)), then) if start < stored.end else (then,)
+    return Checkpoint(start, start, stored.day * MS_PER_DAY, regimes)
+
+
+def _numbers(limits: Limits) -> tuple[int, ...]:
+    numbers = (limits.span_ms, limits.rows, limits.value_bytes)
+    return (*numbers, limits.until) if limits.until else numbers
 
 
 def read_position(position: Position) -> Checkpoint:

@@ -1,23 +1,26 @@
 """The loop of the one thread that owns the consumer: poll, feed, hand out, commit, tick.
 
-What it must never do is wait for ClickHouse: a member that stops polling loses its partitions.
+What it must never do is wait for ClickHouse: a member that stops polling loses its partitions. (But for the one look
+at what is stored of a partition without a commit, which takes a few seconds at worst.)
 """
 
 from __future__ import annotations
 
 import contextlib
 import queue
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 
 from otelhouse.bus.contract import Consumer, LogError, LogFenced, Record, TopicPartition
+from otelhouse.clickhouse import ClickHouseError, Retryable
 from otelhouse.clock import Clock
 from otelhouse.telemetry import get_logger
 from processor import metrics
 from processor.assignment import Assignment
 from processor.backpressure import Load, to_pause
-from processor.commit import CommitError, first_checkpoint, read_position
+from processor.commit import Checkpoint, CommitError, first_checkpoint, read_position, stored_checkpoint
 from processor.memory import give_back
+from processor.stored import Stored
 from processor.ticks import Ticker
 from processor.window import Limits
 from processor.worker import Outcome, Worker
@@ -31,12 +34,16 @@ _BUDGET_BYTES = 64 << 20
 _WORTH_GIVING_BACK = 16 << 20
 _IDLE_POLL, _BUSY_POLL = 0.25, 0.02
 _COMMIT_EVERY, _MEASURE_EVERY = 0.5, 2.0
+_LOOK_UP_AGAIN = 2.0
 SETTLE_SECONDS = 5.0
 """How long windows under way may take to be stored when a partition is given away, or we stop."""
 
 
 class Driver:
-    """Owns the consumer. One thread uses it; workers report to `outcomes`, which any thread may put to."""
+    """Owns the consumer. One thread uses it; workers report to `outcomes`, which any thread may put to.
+
+    `look_up` says what is stored of a partition; may raise ClickHouseError, and is asked again later.
+    """
 
     def __init__(
         self,
@@ -44,6 +51,7 @@ class Driver:
         workers: Sequence[Worker],
         ticker: Ticker,
         clock: Clock,
+        look_up: Callable[[TopicPartition], Stored | None],
         seconds: float,
         rows: int,
         settle_seconds: float = SETTLE_SECONDS,
@@ -52,11 +60,15 @@ class Driver:
         self._workers = workers
         self._ticker = ticker
         self._clock = clock
+        self._look_up = look_up
         self._settle_seconds = settle_seconds
         self._limits = {signal.topic: Limits.of(signal, seconds, rows) for signal in Signal}
         self._owned: dict[TopicPartition, Assignment] = {}
         # Offset of the first record that was polled before its partition was opened, if one was.
         self._unopened: dict[TopicPartition, int | None] = {}
+        # Those of them that wait for ClickHouse, and when it is asked again.
+        self._waiting: set[TopicPartition] = set()
+        self._look_up_at = clock.monotonic()
         self._paused: set[TopicPartition] = set()
         self._commit_at = self._measure_at = clock.monotonic()
         self._bytes_stored = 0
@@ -112,6 +124,7 @@ class Driver:
         gone = list(names)
         for name in gone:
             self._unopened.pop(name, None)
+        self._waiting.difference_update(gone)
         self._paused.difference_update(gone)
         leaving = [self._owned[name] for name in gone if name in self._owned]
         self._settle(leaving)
@@ -135,24 +148,40 @@ class Driver:
     def _open_next(self) -> LogError | None:
         """Open what was assigned, up to the first that the log does not answer for; the others go first next time."""
         for name in list(self._unopened):
+            if name in self._waiting and self._clock.monotonic() < self._look_up_at:
+                continue
             try:
                 self._open(name)
             except LogError as error:
                 self._unopened[name] = self._unopened.pop(name)
                 return error
+            except ClickHouseError as error:
+                self._wait_for_clickhouse(name, error)
         return None
+
+    def _wait_for_clickhouse(self, name: TopicPartition, error: ClickHouseError) -> None:
+        self._unopened[name] = self._unopened.pop(name)
+        self._waiting.add(name)
+        now = self._clock.monotonic()
+        if now >= self._look_up_at:
+            self._look_up_at = now + _LOOK_UP_AGAIN
+            reason = " ".join(str(error).split())[:500]
+            _log.warning("cannot look up what is stored without a commit; trying again", reason=reason)
 
     def _open(self, name: TopicPartition) -> None:
         """Begin with a partition where its group left off. What was polled of it before is read again."""
-        position, end = self._consumer.committed(name), self._consumer.end(name)
+        position = self._consumer.committed(name)
+        stored = self._find_stored(name) if position is None else None
+        # Asked for last: blocks that were found end before it, unless the log is another one.
+        end = self._consumer.end(name)
         limits = self._limits[name.topic]
         fault = ""
         try:
-            held = read_position(position) if position else first_checkpoint(self._first_offset(name), limits)
+            held = read_position(position) if position else self._begin(name, stored, end)
         except CommitError as error:
             held, fault = first_checkpoint(end, limits), str(error)
         if held.emitted > end:
-            fault = f"the log ends at {end}, before {held.emitted}, up to which everything was stored"
+            fault = _beyond(held.emitted, end)
         checkpoint = held.under(limits, end)
         assignment = Assignment(name, checkpoint, end)
         if fault:
@@ -163,7 +192,31 @@ class Driver:
             self._consumer.seek(name, checkpoint.resume)
         self._owned[name] = assignment
         del self._unopened[name]
+        self._waiting.discard(name)
         _log.info("partition opened", topic=name.topic, partition=name.partition, resume=checkpoint.resume, end=end)
+
+    def _find_stored(self, name: TopicPartition) -> Stored | None:
+        """Ask ClickHouse, unless it has just failed to answer: its time-outs must not add up."""
+        if self._clock.monotonic() < self._look_up_at:
+            raise Retryable("it has just not answered")
+        return self._look_up(name)
+
+    def _begin(self, name: TopicPartition, stored: Stored | None, end: int) -> Checkpoint:
+        """Where to begin without a commit: at the newest block stored, if there is one."""
+        oldest, limits = self._first_offset(name), self._limits[name.topic]
+        if stored is None:
+            return first_checkpoint(oldest, limits)
+        if stored.end > end:
+            raise CommitError(_beyond(stored.end, end))
+        held = stored_checkpoint(stored, oldest, limits)
+        _log.warning(
+            "the group's commit is lost; continuing from what is stored",
+            topic=name.topic,
+            partition=name.partition,
+            resume=held.resume,
+            stored=stored.end,
+        )
+        return held
 
     def _first_offset(self, name: TopicPartition) -> int:
         polled = self._unopened[name]
@@ -179,6 +232,14 @@ class Driver:
         for window in assignment.feed(records, self._clock.monotonic()):
             self._workers[(Signal.of_topic(name.topic) + name.partition) % len(self._workers)].submit(
                 assignment, window
+            )
+        if missing := assignment.partition.take_missing():
+            metrics.MISSING.labels(name.topic).inc(missing)
+            _log.error(
+                "the log deleted records before they were stored",
+                topic=name.topic,
+                partition=name.partition,
+                records=missing,
             )
 
     def _pass_over(self, name: TopicPartition, record: Record) -> None:
@@ -209,6 +270,7 @@ class Driver:
             if not each.stopped
         }
         wanted = to_pause(loads, _BUDGET_BYTES) | {name for name, each in self._owned.items() if each.stopped}
+        wanted |= self._waiting
         for name in wanted - self._paused:
             self._consumer.pause(name)
         for name in self._paused - wanted:
@@ -245,3 +307,7 @@ class Driver:
         for name, each in self._owned.items():
             lag = self._consumer.end(name) - each.committed.resume
             metrics.LAG.labels(name.topic, str(name.partition)).set(max(0, lag))
+
+
+def _beyond(stored: int, end: int) -> str:
+    return f"the log ends at {end}, before {stored}, up to which everything was stored"

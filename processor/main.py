@@ -20,6 +20,7 @@ from processor.admin import Admin
 from processor.dead_letter import DeadLetters
 from processor.driver import Driver
 from processor.sink import Sink
+from processor.stored import LookUp
 from processor.ticks import Ticker
 from processor.worker import Worker
 from schema.clickhouse_ddl import Layout
@@ -30,6 +31,8 @@ _log = get_logger(__name__)
 # One waits for ClickHouse while the other makes rows.
 _WORKERS = 2
 _LOG_RETRY_SECONDS = 0.5
+# The driver's thread waits for it, once a partition, and must go on polling.
+_LOOK_UP_SECONDS = 5
 
 
 class PartitionsStopped(Exception):
@@ -75,7 +78,8 @@ def _process(log: Log, settings: Settings, clock: Clock, stop: threading.Event, 
     layout = Layout(settings.clickhouse.database, settings.clickhouse.cluster)
     workers: list[Worker] = []
     limits = (settings.processor.window_seconds, settings.processor.window_rows)
-    driver = Driver(log.consumer(settings.processor.group), workers, Ticker(producer, clock), clock, *limits)
+    look_up = LookUp(lambda: clickhouse.connect(settings.clickhouse, connections=1, send_seconds=_LOOK_UP_SECONDS))
+    driver = Driver(log.consumer(settings.processor.group), workers, Ticker(producer, clock), clock, look_up, *limits)
     readiness.add("partitions", lambda: _check_partitions(driver))
     building = threading.Lock()
     for number in range(_WORKERS):

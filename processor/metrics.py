@@ -37,6 +37,9 @@ RETRIES = Counter("otelhouse_processor_retries", "Attempts to store that failed 
 DEAD_LETTERS = Counter(
     "otelhouse_processor_dead_letters", "Records that yield no rows, sent to the dead-letter topic.", ("topic",)
 )
+MISSING = Counter(
+    "otelhouse_processor_records_missing", "Records that the log deleted before they were stored.", ("topic",)
+)
 TICKS = Counter("otelhouse_processor_ticks", "Ticks appended to the log.")
 FENCED = Counter(
     "otelhouse_processor_fenced", "Commits refused because the partition had been given to another member."

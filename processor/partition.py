@@ -25,6 +25,7 @@ class Partition:
         self._next = checkpoint.emitted
         self._log_ms = checkpoint.log_ms
         self._open: OpenWindow | None = None
+        self._missing = 0
 
     @property
     def next_offset(self) -> int:
@@ -40,6 +41,11 @@ class Partition:
     def open_window(self) -> OpenWindow | None:
         """The window that still takes records."""
         return self._open
+
+    def take_missing(self) -> int:
+        """Records that were due since the last call, and that the log no longer had."""
+        missing, self._missing = self._missing, 0
+        return missing
 
     def feed(self, records: Iterable[Record]) -> list[Window]:
         """Take records in offset order; returns the windows completed by them. What was fed before is passed over."""
@@ -62,28 +68,26 @@ class Partition:
     def _feed_one(self, record: Record) -> list[Window]:
         before, self._log_ms = self._log_ms, max(self._log_ms, record.append_ms)
         completed: list[Window] = []
-        if self._open is not None and self._open.ends_before(self._log_ms):
+        self._missing += record.offset - self._next
+        if self._open is not None and self._open.ends_before(self._log_ms, record.offset):
             completed.append(self._open.completed(record.offset, before))
             self._open = None
         self._next = record.offset + 1
         entry = _entry(record)
-        if entry is not None and self._join(entry, before):
-            completed.append(self._end_here())
+        if entry is not None:
+            self._join(entry, before)
+        if self._open is not None and self._open.ends_at(self._next):
+            completed.append(self._open.completed(self._next, self._log_ms))
+            self._open = None
         return completed
 
-    def _join(self, entry: Entry, log_ms_before: int) -> bool:
-        """Put a data record into the open window, or begin one with it; true if the window is full."""
+    def _join(self, entry: Entry, log_ms_before: int) -> None:
+        """Put a data record into the open window, or begin one with it."""
         offset = entry.record.offset
         if self._open is None:
             limits = self._origin.limits_at(offset)
             self._open = OpenWindow(self.name, limits, offset, self._log_ms, log_ms_before)
-        return self._open.add(entry)
-
-    def _end_here(self) -> Window:
-        window, self._open = self._open, None
-        if window is None:
-            raise ValueError("no window is open")
-        return window.completed(self._next, self._log_ms)
+        self._open.add(entry)
 
 
 def _entry(record: Record) -> Entry | None:

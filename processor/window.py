@@ -2,7 +2,7 @@
 
 A window begins at its first data record. It ends before the first record whose log time is `span_ms` or more
 after its start, or after the record that brings it to `rows` rows or `value_bytes` bytes. Control records move log time
-and belong to no window of their own.
+and belong to no window of their own. A window whose limits name an `until` ends there and for no other reason.
 """
 
 from __future__ import annotations
@@ -22,11 +22,15 @@ _VALUE_BYTES = {Signal.TRACES: 32 << 20, Signal.METRICS: 8 << 20, Signal.LOGS: 3
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What ends a window, whichever comes first: milliseconds of log time, OTLP items, bytes of record values."""
+    """What ends a window, whichever comes first: milliseconds of log time, OTLP items, bytes of record values.
+
+    Or, alone, an offset: `until`, unless it is 0.
+    """
 
     span_ms: int
     rows: int
     value_bytes: int
+    until: int = 0
 
     @classmethod
     def of(cls, signal: Signal, seconds: float, rows: int) -> Limits:
@@ -82,17 +86,25 @@ class OpenWindow:
     rows: int = 0
     value_bytes: int = 0
 
-    def ends_before(self, log_ms: int) -> bool:
-        """Whether a record at this log time comes too late for the window."""
+    def ends_before(self, log_ms: int, offset: int) -> bool:
+        """Whether a record at this log time and offset comes too late for the window."""
+        if self.limits.until:
+            return offset >= self.limits.until
         return log_ms >= self.log_ms + self.limits.span_ms
 
-    def add(self, entry: Entry) -> bool:
-        """Take a data record; true if the window is full with it."""
+    def add(self, entry: Entry) -> None:
+        """Take a data record."""
         self.entries.append(entry)
         self.rows += entry.framing.items if entry.framing else 0
         self.value_bytes += len(entry.record.value)
+
+    def ends_at(self, offset: int) -> bool:
+        """Whether the window is full with the records before this offset."""
+        if self.limits.until:
+            return offset >= self.limits.until
         return self.rows >= self.limits.rows or self.value_bytes >= self.limits.value_bytes
 
     def completed(self, end: int, end_log_ms: int) -> Window:
         """The window, ended after the record before offset `end`."""
+        end = self.limits.until or end
         return Window(self.name, self.start, end, self.log_ms, end_log_ms, tuple(self.entries), self.value_bytes)

@@ -10,17 +10,22 @@ from typing import Any
 import pytest
 
 from otelhouse.bus import open_log
-from otelhouse.bus.contract import Log, LogUnavailable, Outgoing, Position, TopicPartition
+from otelhouse.bus.contract import Log, LogUnavailable, Outgoing, Position, Record, TopicPartition
+from otelhouse.clickhouse import Retryable
 from otelhouse.clock import SystemClock
 from otelhouse.config import LogSettings
+from processor import metrics
 from processor.assignment import Assignment
 from processor.commit import read_position
 from processor.driver import Driver
+from processor.stored import Stored
 from processor.ticks import Ticker
 from processor.window import Window
 from processor.worker import Outcome
 from schema.record import Control, Framing, control_headers
 from schema.signal import Signal
+
+LookUp = Callable[[TopicPartition], Stored | None]
 
 GROUP = "group"
 NAME = TopicPartition(Signal.TRACES.topic, 0)
@@ -53,14 +58,14 @@ def log(tmp_path: Path) -> Iterator[Log]:
 class Member:
     """One driver with its notebook."""
 
-    def __init__(self, log: Log, rows: int = 1000) -> None:
+    def __init__(self, log: Log, rows: int = 1000, look_up: LookUp = lambda _: None, group: str = GROUP) -> None:
         clock = SystemClock()
         self.notebook = Notebook()
-        self.consumer = log.consumer(GROUP)
+        self.consumer = log.consumer(group)
         self.producer = log.producer()
         ticker = Ticker(self.producer, clock)
         workers: list[Any] = [self.notebook]
-        self.driver = Driver(self.consumer, workers, ticker, clock, 0.2, rows, settle_seconds=0.1)
+        self.driver = Driver(self.consumer, workers, ticker, clock, look_up, 0.2, rows, settle_seconds=0.1)
         self.driver.subscribe()
 
     def until(self, done: Callable[[], bool]) -> None:
@@ -225,3 +230,115 @@ def test_ticks_alone_leave_nothing_behind(log: Log, member: Member) -> None:
     producer.close()
     member.until(lambda: (held := committed(log)) is not None and held.resume == 3)
     assert member.notebook.given == []
+
+
+def stored_of_traces(stored: Stored) -> LookUp:
+    return lambda name: stored if name == NAME else None
+
+
+def spans_of(member: Member) -> list[tuple[int, int]]:
+    return [(window.start, window.end) for _, window in member.notebook.given]
+
+
+def close(member: Member) -> None:
+    member.driver.close()
+    member.producer.close()
+
+
+def test_a_group_without_its_commits_cuts_the_newest_block_as_it_was_and_goes_on_from_its_end(log: Log) -> None:
+    publish(log, 12)
+    member = Member(log, rows=2, look_up=stored_of_traces(Stored(3, 8, 0)))
+    try:
+        member.until(lambda: len(member.notebook.given) >= 3)
+        assert spans_of(member)[:3] == [(3, 8), (8, 10), (10, 12)]
+    finally:
+        close(member)
+
+
+def test_how_the_newest_block_ends_is_committed(log: Log) -> None:
+    publish(log, 12)
+    stored = stored_of_traces(Stored(3, 8, 0))
+    first = Member(log, rows=2, look_up=stored)
+    first.until(lambda: bool(first.notebook.given))
+    close(first)
+    second = Member(log, rows=1)
+    try:
+        second.until(lambda: len(second.notebook.given) >= 3)
+        assert spans_of(second)[:3] == [(3, 8), (8, 10), (10, 12)]
+    finally:
+        close(second)
+
+
+def test_a_log_that_ends_before_what_is_stored_stops_a_partition_without_a_commit(log: Log) -> None:
+    publish(log, 2)
+    member = Member(log, look_up=stored_of_traces(Stored(3, 8, 0)))
+    try:
+        member.until(lambda: bool(member.driver.stopped))
+        assert member.driver.stopped == {
+            "telemetry.traces/0": "the log ends at 2, before 8, up to which everything was stored"
+        }
+        assert committed(log) is None
+    finally:
+        close(member)
+
+
+def test_partitions_without_a_commit_wait_for_clickhouse_which_is_not_asked_without_end(log: Log) -> None:
+    answers: list[Stored] = []
+    asked: list[TopicPartition] = []
+
+    def look_up(name: TopicPartition) -> Stored | None:
+        asked.append(name)
+        if not answers:
+            raise Retryable("down")
+        return answers[0]
+
+    publish(log, 3)
+    member = Member(log, look_up=look_up, group="renamed")
+    try:
+        for _ in range(4):
+            member.driver.step()
+        assert len(asked) == 1
+        assert member.notebook.given == []
+        answers.append(Stored(None, 2, 0))
+        member.until(lambda: bool(member.notebook.given))
+        assert spans_of(member)[0] == (0, 2)
+    finally:
+        close(member)
+
+
+def test_a_commit_is_enough_without_clickhouse(log: Log) -> None:
+    earlier = Member(log)
+    earlier.until(lambda: committed(log) is not None)
+    close(earlier)
+
+    def look_up(_: TopicPartition) -> Stored | None:
+        raise Retryable("down")
+
+    publish(log, 3)
+    member = Member(log, look_up=look_up)
+    try:
+        member.until(lambda: bool(member.notebook.given))
+    finally:
+        close(member)
+
+
+def test_records_that_the_log_deleted_before_they_were_stored_are_counted(log: Log) -> None:
+    counter = metrics.MISSING.labels(NAME.topic)
+    before = counter._value.get()
+    publish(log, 12)
+
+    def without_the_oldest(timeout: float, max_bytes: int = 1 << 20) -> list[Record]:
+        return [record for record in poll(timeout, max_bytes) if record.topic != NAME.topic or record.offset >= 5]
+
+    earlier = Member(log)
+    earlier.until(lambda: committed(log) is not None)
+    close(earlier)
+    member = Member(log)
+    poll = member.consumer.poll
+    member.consumer.poll = without_the_oldest  # type: ignore[method-assign]  # as retention would
+    try:
+        member.until(lambda: bool(member.notebook.given))
+        assert counter._value.get() - before == 5
+        assert [window.start for _, window in member.notebook.given] == [5]
+    finally:
+        close(member)

@@ -109,12 +109,24 @@ def test_it_starts_without_clickhouse_and_says_so(running: Running) -> None:
     status, body = running.get("/readyz")
     assert status == 503
     assert list(json.loads(body)["failed"]) == ["clickhouse"]
-    eventually(lambda: running.metric("otelhouse_processor_partitions_owned"), 6.0)
 
 
-def test_it_stops_in_time_though_what_it_holds_cannot_be_stored(tmp_path: Path) -> None:
+def test_partitions_without_a_commit_are_opened_when_clickhouse_is_there(
+    tmp_path: Path, clickhouse_settings: ClickHouseSettings
+) -> None:
     running = Running(settings_of(tmp_path, NOWHERE))
-    log = open_log(settings_of(tmp_path, NOWHERE).log, SystemClock())
+    eventually(lambda: running.metric("otelhouse_processor_partitions_owned"), 0.0)
+    assert running.stop() < 10
+    running = Running(settings_of(tmp_path, clickhouse_settings))
+    eventually(lambda: running.metric("otelhouse_processor_partitions_owned"), 6.0)
+    assert running.stop() < 10
+
+
+def test_it_stops_in_time_though_what_it_holds_cannot_be_stored(
+    tmp_path: Path, clickhouse_settings: ClickHouseSettings
+) -> None:
+    running = Running(settings_of(tmp_path, clickhouse_settings))
+    log = open_log(settings_of(tmp_path, clickhouse_settings).log, SystemClock())
     producer = log.producer()
     publish_hello(producer)
     eventually(lambda: running.metric("otelhouse_processor_retries_total") > 0, True)

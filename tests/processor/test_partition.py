@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otelhouse.bus.contract import Record, TopicPartition
-from processor.commit import Checkpoint, first_checkpoint, read_position
+from processor.commit import Checkpoint, first_checkpoint, read_position, stored_checkpoint
 from processor.partition import Partition
+from processor.stored import Stored
 from processor.window import Limits, Window
 from schema.record import Control, Framing, block_position, control_headers
 
@@ -166,3 +167,49 @@ def test_windows_hold_every_data_record_once_in_order(steps: list[tuple[int, boo
 def test_a_checkpoint_survives_the_log(offset: int) -> None:
     checkpoint = Checkpoint(offset, offset + 5, 77, first_checkpoint(offset, LIMITS).regimes)
     assert read_position(checkpoint.position()) == checkpoint
+
+
+def stored(previous: int | None, end: int, oldest: int = 0, day: int = 0) -> Checkpoint:
+    return stored_checkpoint(Stored(previous, end, day), oldest, LIMITS)
+
+
+def test_the_newest_block_of_lost_commits_ends_where_it_did_whatever_its_size_and_time() -> None:
+    records = [data(offset, 5000 * offset, items=9, size=400) for offset in range(12)]
+    windows = Partition(NAME, read_position(stored(2, 9).position())).feed(records)
+    assert [(w.start, w.end) for w in windows] == [(2, 9), (9, 10), (10, 11)]
+
+
+def test_it_may_end_with_a_tick() -> None:
+    records = [data(0, 1), data(1, 2), tick(2, 3), tick(3, 9000), data(4, 9000), tick(5, 19_000)]
+    windows = Partition(NAME, stored(None, 3)).feed(records)
+    assert [(w.start, w.end) for w in windows] == [(0, 3), (4, 5)]
+
+
+def test_it_does_not_end_later_though_the_log_lost_its_end() -> None:
+    partition = Partition(NAME, stored(0, 4))
+    windows = partition.feed([data(0, 1), data(9, 2), tick(10, 5000)])
+    assert [(w.start, w.end) for w in windows] == [(0, 4), (9, 10)]
+    assert partition.take_missing() == 8
+
+
+def test_its_day_is_the_one_it_was_stored_under_though_the_clock_stepped_back() -> None:
+    (window,) = Partition(NAME, stored(0, 1, day=20_000)).feed([data(0, 86_400_000 * 20_000 - 5)])
+    assert window.day == 20_000
+
+
+def test_lost_commits_resume_no_earlier_than_the_log_and_no_later_than_what_is_stored() -> None:
+    assert stored(2, 9, oldest=5).resume == 5
+    assert stored(None, 9, oldest=5).resume == 5
+    assert stored(2, 9, oldest=20).resume == 9
+
+
+def test_what_was_stored_before_the_forced_end_is_forgotten_after_it() -> None:
+    assert stored(2, 9).moved(9, 0).regimes == first_checkpoint(9, LIMITS).regimes
+
+
+def test_records_missing_before_the_first_are_counted_once() -> None:
+    partition = Partition(NAME, first_checkpoint(3, LIMITS))
+    partition.feed([data(1, 1), data(2, 1)])
+    assert partition.take_missing() == 0
+    partition.feed([data(7, 1), data(8, 1)])
+    assert (partition.take_missing(), partition.take_missing()) == (4, 0)

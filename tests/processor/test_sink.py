@@ -7,6 +7,8 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -22,6 +24,8 @@ from schema.clickhouse_ddl import Layout
 from tests.processor.storage import create_tables, fresh_database
 from tests.support.clickhouse import start_clickhouse
 
+LOG_MS = 19_700 * 86_400_000
+
 
 class Waiting:
     """Waits until the test gives up."""
@@ -33,7 +37,7 @@ class Waiting:
         return self.given_up.wait(seconds) if seconds else self.given_up.is_set()
 
 
-def block(rows: int = 10, number: int = 7, retention_class: int = 0) -> Block:
+def block(rows: int = 10, number: int = 7, retention_class: int = 0, log_ms: int = LOG_MS) -> Block:
     columns = [
         pa.array(["acme"] * rows).dictionary_encode(),
         pa.array([retention_class] * rows, pa.uint8()),
@@ -43,7 +47,8 @@ def block(rows: int = 10, number: int = 7, retention_class: int = 0) -> Block:
         pa.array([0.5] * rows, pa.float64()),
         pa.array([number] * rows, pa.uint64()),
     ]
-    return Block("samples", retention_class, 19_700, number, pa.RecordBatch.from_arrays(columns, schema=SAMPLES))
+    batch = pa.RecordBatch.from_arrays(columns, schema=SAMPLES)
+    return Block("samples", retention_class, 19_700, number, log_ms, batch)
 
 
 def sink_of(settings: ClickHouseSettings, most_rows: int = 100) -> Sink:
@@ -105,6 +110,36 @@ def test_a_second_live_owner_inserts_nothing(client: Client, sink: Sink) -> None
     sink.store(block(), False, Waiting())
     sink.store(block(), False, Waiting())
     assert count(client) == 10
+
+
+def test_a_block_of_a_log_that_begins_again_is_not_taken_for_one_of_the_log_before(client: Client, sink: Sink) -> None:
+    sink.store(block(), False, Waiting())
+    sink.store(block(log_ms=LOG_MS + 1), False, Waiting())
+    assert count(client) == 20
+
+
+class LaggingReplica:
+    """Takes inserts and never counts them."""
+
+    def __init__(self) -> None:
+        self.tokens: list[str] = []
+        self.counts = 0
+
+    def query(self, text: str, parameters: dict[str, Any]) -> SimpleNamespace:
+        self.counts += 1
+        return SimpleNamespace(result_rows=[(0,)])
+
+    def raw_insert(self, table: str, settings: dict[str, Any], **_: Any) -> None:
+        assert table == "samples_local"
+        self.tokens.append(settings["insert_deduplication_token"])
+
+
+def test_on_a_cluster_a_replica_that_lags_behind_neither_doubles_a_block_nor_stops_the_partition() -> None:
+    replica: Any = LaggingReplica()
+    sink = Sink(lambda: replica, Layout("otelhouse", "main"), SystemClock())
+    sink.store(block(), True, Waiting())
+    assert replica.tokens == [f"samples:0:19700:7:{LOG_MS}:0"]
+    assert replica.counts == 1
 
 
 def test_a_token_without_its_rows_does_not_swallow_the_block(client: Client, sink: Sink) -> None:
