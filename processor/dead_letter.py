@@ -7,8 +7,9 @@ from otelhouse.telemetry import get_logger
 from processor import metrics
 from processor.batch import Fault
 from processor.sink import Abandoned, Waiter
+from schema.record import DEAD_LETTER_TOPIC
 
-TOPIC = "telemetry.dead_letter"
+TOPIC = DEAD_LETTER_TOPIC
 HEADER_REASON = "reason"
 HEADER_TOPIC, HEADER_PARTITION, HEADER_OFFSET = "source_topic", "source_partition", "source_offset"
 

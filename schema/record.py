@@ -1,10 +1,13 @@
-"""Framing of the log's records: headers, control records and block numbers."""
+"""Framing of the log's records: headers, control records, dead letters and block numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+
+DEAD_LETTER_TOPIC = "telemetry.dead_letter"
+"""Records that yield no rows. The embedded log takes them when it is full: they let the readers that hold it go on."""
 
 HEADER_TENANT = "tenant"
 HEADER_CLASS = "class"

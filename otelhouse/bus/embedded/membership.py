@@ -119,9 +119,11 @@ class Membership:
     def _forget(self, lost: Callback) -> None:
         """We were taken for stuck. What was ours is lost; join again at the next check."""
         gone, self.owned = sorted(self.owned), set()
-        self.leave()
-        if gone:
-            lost(gone)
+        try:
+            self.leave()
+        finally:  # the owner must hear of it even if the store cannot be written to
+            if gone:
+                lost(gone)
 
     def _partitions(self) -> dict[str, int]:
         with self._store.records.read() as transaction:

@@ -26,11 +26,14 @@ from otelhouse.bus.embedded.retention import Retention
 from otelhouse.bus.embedded.store import Store
 from otelhouse.clock import Clock
 from otelhouse.config import LogSettings
+from schema.record import DEAD_LETTER_TOPIC
 
 QUEUE_BYTES = 64 << 20
 """Values that may wait; beyond it publish() answers LogUnavailable."""
 COMMIT_BYTES = 16 << 20
 """Values that one transaction takes, unless a single call brings more."""
+LETTER_ROOM_BYTES = 8 << 20
+"""What dead letters may take over the limit of retention. Beyond it newer ones push out older ones."""
 TIDY_SECONDS = 2.0
 """How often old records and the slots of killed readers are looked for."""
 
@@ -183,24 +186,14 @@ class EmbeddedProducer:
             touched: dict[TopicPartition, records.PartitionState] = {}
             for call, values in calls:
                 try:
-                    retention.make_room(_room(call.records, values))
+                    if room := _room(call.records, values):
+                        retention.make_room(room)
                 except LogFull as error:
                     results.append([error] * len(values))
                     continue
                 now_ms = self._clock.now_ns() // 1_000_000
-                result: Results = []
-                for record, value in zip(call.records, values, strict=True):
-                    name = TopicPartition(record.topic, record.partition)
-                    state = retention.partitions.get(name)
-                    if isinstance(value, LogError):
-                        result.append(value)
-                    elif state is None:
-                        result.append(LogUnavailable(f"there is no partition {name.topic}/{name.partition}"))
-                    else:
-                        codec.stamp(value, now_ms)
-                        result.append(records.append(transaction, state, value))
-                        touched[name] = state
-                results.append(result)
+                each = zip(call.records, values, strict=True)
+                results.append([_put(retention, touched, record, value, now_ms) for record, value in each])
             for state in touched.values():
                 records.save(transaction, state)
         return results
@@ -233,10 +226,37 @@ def _encode(record: Outgoing) -> bytearray | LogError:
     return codec.encode(record)
 
 
+def _put(
+    retention: Retention,
+    touched: dict[TopicPartition, records.PartitionState],
+    record: Outgoing,
+    value: bytearray | LogError,
+    now_ms: int,
+) -> int | LogError:
+    name = TopicPartition(record.topic, record.partition)
+    state = retention.partitions.get(name)
+    if isinstance(value, LogError):
+        return value
+    if state is None:
+        return LogUnavailable(f"there is no partition {name.topic}/{name.partition}")
+    if record.topic == DEAD_LETTER_TOPIC:
+        try:
+            retention.make_room(codec.room(len(value)), spare=LETTER_ROOM_BYTES)
+        except LogFull as error:
+            return error
+    codec.stamp(value, now_ms)
+    touched[name] = state
+    return records.append(retention.transaction, state, value)
+
+
 def _room(outgoing: Sequence[Outgoing], values: Sequence[bytearray | LogError]) -> int:
-    """Room to find for a call. Control records are let in when the log is full: only they move on who holds it."""
+    """Room to find for a call.
+
+    Control records are let in when the log is full: only they move on who holds it. Room for dead letters is found
+    one by one.
+    """
     return sum(
         codec.room(len(value))
         for record, value in zip(outgoing, values, strict=True)
-        if isinstance(value, bytearray) and record.value
+        if isinstance(value, bytearray) and record.value and record.topic != DEAD_LETTER_TOPIC
     )

@@ -56,12 +56,17 @@ class Retention:
                 records.save(self.transaction, state)
         return deleted
 
-    def make_room(self, size: int) -> None:
-        """Delete the oldest records until `size` more bytes fit. Raises LogFull, and says who holds the rest."""
+    def make_room(self, size: int, spare: int = 0) -> None:
+        """Delete the oldest records until `size` more bytes fit; if none may be, allow for `spare` over the limit.
+
+        Raises LogFull, and says who holds the rest.
+        """
         excess = self.size + size - self.max_bytes
         while excess > 0:
             oldest = self._oldest()
             if oldest is None:
+                if excess <= spare:
+                    return
                 raise LogFull(f"the log is full ({self.max_bytes} bytes, log.retention_bytes): {self._holders()}")
             state, head_room = oldest
             records.delete_head(self.transaction, state, head_room)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import time
 
-from otelhouse.bus.contract import LogFull, Position, Producer, TopicPartition
+from otelhouse.bus.contract import LogError, LogFull, Position, Producer, TopicPartition
+from schema.record import DEAD_LETTER_TOPIC
 from tests.contract.bus.support import PATIENCE, Bus, Reader, publish
 
 MIB = 1 << 20
@@ -61,14 +62,39 @@ def test_the_embedded_log_keeps_what_a_group_needs_and_refuses_producers_when_fu
         (refused,) = publish(producer, topic, [bytes(MIB // 2)])
         assert isinstance(refused, LogFull)
         assert group in str(refused)
-        (tick,) = publish(producer, topic, [b""])
-        assert tick == stored, "control records are let in: they move on who holds the log"
+        for number in range(40):
+            (tick,) = publish(producer, topic, [b""])
+            assert tick == stored + number, "control records are let in: they move on who holds the log"
         reader.consumer.commit({partition: Position(3)})
         assert isinstance(publish(producer, topic, [bytes(MIB // 2)])[0], int)
         deadline = time.monotonic() + PATIENCE
         while (oldest := _oldest(reader, topic)) < 3 and time.monotonic() < deadline:
             publish(producer, topic, [b""])
         assert oldest == 3, "up to resume and no further"
+
+
+def test_the_full_embedded_log_takes_dead_letters_within_bounds(bus: Bus) -> None:
+    if not bus.embedded:
+        return
+    topic, partition = bus.topic(), TopicPartition(DEAD_LETTER_TOPIC, 0)
+    bus.open().admin().ensure_topic(DEAD_LETTER_TOPIC, 1)
+    with bus.producer(retention_bytes=4 * MIB) as producer, bus.reader(bus.group(), topic) as reader:
+        reader.until(lambda: bool(reader.owned))
+        stored = _fill(producer, topic)
+        letters = [publish(producer, DEAD_LETTER_TOPIC, [bytes(MIB // 2)] * 4) for _ in range(8)]
+        assert letters == [list(range(first, first + 4)) for first in range(0, 32, 4)]
+        assert publish(producer, topic, [b""]) == [stored], "the log is over its limit now"
+        with bus.reader(bus.group(), DEAD_LETTER_TOPIC) as undertaker:
+            undertaker.until(lambda: bool(undertaker.records))
+            first = undertaker.records[0].offset
+            assert 32 - 8 * MIB // (MIB // 2) <= first < 32, "newer ones push out older ones"
+            undertaker.take(32 - first)
+            while isinstance(result := publish(producer, DEAD_LETTER_TOPIC, [bytes(MIB // 2)])[0], int):
+                assert result < 50, "not even dead letters are taken without end"
+            assert isinstance(result, LogFull)
+            undertaker.consumer.commit({partition: Position(32)})
+            assert isinstance(publish(producer, DEAD_LETTER_TOPIC, [bytes(MIB // 2)])[0], int)
+        assert isinstance(publish(producer, topic, [bytes(MIB)])[0], LogError)
 
 
 def _fill(producer: Producer, topic: str) -> int:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otelhouse.bus.contract import LogFenced, Position, TopicPartition
+from otelhouse.bus.contract import LogFenced, LogUnavailable, Position, TopicPartition
 from otelhouse.bus.embedded import groups
 from otelhouse.bus.embedded.log import EmbeddedLog
 from otelhouse.bus.embedded.membership import LONGEST_PAUSE_SECONDS
@@ -48,6 +48,31 @@ def test_a_member_that_does_not_poll_for_minutes_is_replaced_and_fenced(log: Emb
     stuck.until(lambda: stuck.owned == {partition}, "back after the other has left")
     stuck.consumer.close()
     other.close()
+
+
+def test_a_member_taken_for_dead_hears_of_it_even_when_the_store_cannot_be_written(
+    log: EmbeddedLog, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    partition, later = TopicPartition(TOPIC, 0), _ShiftedClock()
+    other = EmbeddedLog(directory, LogSettings(), later)
+    stuck, fresh = Reader(log.consumer("group"), [TOPIC]), Reader(other.consumer("group"), [TOPIC])
+    stuck.until(lambda: stuck.owned == {partition})
+    later.ahead = LONGEST_PAUSE_SECONDS + 1
+    fresh.until(lambda: fresh.owned == {partition}, "the stuck member's partition")
+    later.ahead = 0.0
+    with monkeypatch.context() as patch:
+        patch.setattr(groups, "remove_member", _fail)
+        with pytest.raises(LogUnavailable):
+            stuck.quiet(1.0)
+    assert not stuck.owned
+    fresh.consumer.close()
+    stuck.until(lambda: stuck.owned == {partition}, "a member again")
+    stuck.consumer.close()
+    other.close()
+
+
+def _fail(*_: object) -> None:
+    raise LogUnavailable("the disk is full")
 
 
 def test_many_members_share_and_survive_each_other(log: EmbeddedLog) -> None:
