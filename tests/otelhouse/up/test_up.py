@@ -175,6 +175,14 @@ def test_a_stop_during_the_start_is_a_stop_and_no_fault(tmp_path: Path, moment: 
     assert "Traceback" not in said
     assert "never retrieved" not in said
     assert "ready" not in out
-    # Every child inherits the lock: who can take it knows that none is left.
-    with (tmp_path / "up.lock").open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    # Every child inherits the lock: who can take it knows that none is left. initdb's own one ends just after it.
+    eventually(lambda: _is_free(tmp_path / "up.lock"), lambda free: free, 5)
+
+
+def _is_free(path: Path) -> bool:
+    with path.open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
