@@ -59,6 +59,7 @@ class KafkaConsumer:
         self._unannounced: set[TopicPartition] = set()
         self._paused: set[TopicPartition] = set()
         self._revoked: set[TopicPartition] = set()
+        self._rewinds: dict[TopicPartition, int] = {}
         self._napping = threading.Event()
         self._closed = False
 
@@ -70,6 +71,7 @@ class KafkaConsumer:
     def poll(self, timeout: float, max_bytes: int = 8 << 20) -> list[Record]:
         found: list[Record] = []
         self._revoked.clear()
+        self._rewind()
         try:
             self._collect(found, timeout, max_bytes)
         except BaseException:
@@ -95,6 +97,7 @@ class KafkaConsumer:
             self._napping.wait(_RETRY_SECONDS)
             waited += _RETRY_SECONDS
         self._next[partition] = offset
+        self._rewinds.pop(partition, None)
 
     def pause(self, partition: TopicPartition) -> None:
         self._assigned(partition)
@@ -184,13 +187,16 @@ class KafkaConsumer:
                 message = None if size >= max_bytes else self._receive(self._joined(), 0.0)
 
     def _put_back(self, found: Sequence[Record]) -> None:
-        """The caller will not see these: read them again at the next poll."""
-        first: dict[TopicPartition, int] = {}
+        """The caller will not see these: read them again, from the next poll on."""
         for record in found:
-            first.setdefault(TopicPartition(record.topic, record.partition), record.offset)
-        for partition, offset in first.items():
+            partition = TopicPartition(record.topic, record.partition)
             if self._is_ours(partition):
-                self.seek(partition, offset)
+                self._rewinds.setdefault(partition, record.offset)
+
+    def _rewind(self) -> None:
+        """Before anything else is read. Raises LogUnavailable as long as it cannot be done."""
+        for partition, offset in list(self._rewinds.items()):
+            self.seek(partition, offset)
 
     def _receive(self, consumer: Consumer, timeout: float) -> Message | None:
         """The next message, if there is one. Raises LogUnavailable."""
@@ -255,6 +261,7 @@ class KafkaConsumer:
                 self._next.pop(each, None)
                 self._paused.discard(each)
                 self._unannounced.discard(each)
+                self._rewinds.pop(each, None)
 
     def _is_ours(self, partition: TopicPartition) -> bool:
         return partition in self._next and partition not in self._revoked
