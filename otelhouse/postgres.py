@@ -13,7 +13,13 @@ from otelhouse.config import PostgresSettings
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 10
 
-Pool = ConnectionPool[psycopg.Connection[tuple[Any, ...]]]
+Connection = psycopg.Connection[tuple[Any, ...]]
+Pool = ConnectionPool[Connection]
+
+CHANGES_CHANNEL = "otelhouse_changes"
+"""Where PostgreSQL notifies of rows in `changes`."""
+CHANGES_LOCK = 8031170734301012339
+"""Advisory lock that is held from the taking of a change's number to its commit (schema/postgres/0002_rules.sql)."""
 
 
 def _conninfo(settings: PostgresSettings, statement_seconds: float) -> str:
@@ -29,9 +35,7 @@ def _conninfo(settings: PostgresSettings, statement_seconds: float) -> str:
     return make_conninfo(**{**ours, **given})
 
 
-def connect(
-    settings: PostgresSettings, statement_seconds: float = STATEMENT_SECONDS
-) -> psycopg.Connection[tuple[Any, ...]]:
+def connect(settings: PostgresSettings, statement_seconds: float = STATEMENT_SECONDS) -> Connection:
     """One connection in autocommit mode, for the caller to close. Raises psycopg.OperationalError if there is none."""
     return psycopg.connect(_conninfo(settings, statement_seconds), autocommit=True)
 
