@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -13,7 +13,7 @@ from ingest.answer import Accepted, Code, Refused
 from otelhouse.bus.contract import Outgoing
 from otelhouse.keys import Tenant
 from schema.signal import Signal
-from schema.wire import Scan
+from schema.wire import Edits, Scan, edited, item_counts, rescan
 
 _UNITS = ("spans", "data points", "log records")
 
@@ -52,9 +52,11 @@ class Part:
 class Batch:
     """What the steps work on; each step reads some fields and writes others.
 
-    `tenants` by call; `keep` bool[items]: what goes on; `weights` int64[items]: OTLP items in each row (a metric
-    counts its data points); `refused`: calls that get nothing;
-    `rejected` int64[calls] by reason; `parts`: what to publish.
+    `tenants` by call; `minute` of acceptance, since the epoch; `keep` bool[items]: what goes on; `weights`
+    int64[items]: OTLP items in each row (a metric counts its data points); `received` int64[calls]: items as they
+    came, whatever befalls them later; `refused`: calls that get nothing; `rejected` int64[calls] by reason: the client
+    is told; `dropped` int64[calls] by cause: it is not; `edits`: what is to be changed in the bytes; `parts`: what to
+    publish.
     """
 
     signal: Signal
@@ -62,18 +64,74 @@ class Batch:
     scan: Scan
     keep: npt.NDArray[np.bool_]
     weights: npt.NDArray[np.int64]
+    received: npt.NDArray[np.int64]
     refused: dict[int, Refused]
+    minute: int = 0
     rejected: dict[Reason, npt.NDArray[np.int64]] = field(default_factory=dict)
+    dropped: dict[str, npt.NDArray[np.int64]] = field(default_factory=dict)
+    edits: Edits = field(default_factory=Edits)
     parts: list[Part] = field(default_factory=list)
+    _by_tenant: list[tuple[Tenant, npt.NDArray[np.int64]]] | None = None
 
     def reject(self, rows: npt.NDArray[np.int64], reason: Reason) -> None:
-        """Leave these items (rows, each named once) out and count them for their calls."""
-        if not len(rows):
-            return
+        """Leave these items (rows, each named once) out, count them for their calls and tell the client."""
+        if len(rows):
+            self.rejected[reason] = self._leave_out(rows) + self.rejected.get(reason, 0)
+
+    def drop(self, rows: npt.NDArray[np.int64], cause: str) -> None:
+        """Leave these items (rows, each named once and kept so far) out; the client is not told.
+
+        `cause`: which rule, such as "control:<rule>" or "degrade:<class>".
+        """
+        if len(rows):
+            self.dropped[cause] = self._leave_out(rows) + self.dropped.get(cause, 0)
+
+    def drop_points(self, rows: npt.NDArray[np.int64], counts: npt.NDArray[np.int64], cause: str) -> None:
+        """Count data points that edits take out of metrics that stay: so many of each row (named once)."""
+        if len(rows):
+            self.dropped[cause] = self._by_call(rows, counts) + self.dropped.get(cause, 0)
+
+    def by_tenant(self) -> list[tuple[Tenant, npt.NDArray[np.int64]]]:
+        """Each tenant with kept items, and the rows of these, ascending. By first call."""
+        if self._by_tenant is None:
+            self._by_tenant = list(self._group())
+        return self._by_tenant
+
+    def apply_edits(self) -> None:
+        """Write the edits into the bodies and scan them again; nothing to do without edits.
+
+        Rows of items, `keep` and what was counted stay; offsets, other tables and `weights` are new. Raises ValueError
+        if an edit does not fit (see `schema/wire/edits.py`).
+        """
+        if len(self.edits):
+            regions = edited(self.scan, self.edits)
+            self.scan = rescan(self.scan, regions.data, regions.bounds)
+            self.weights = item_counts(self.scan)
+            self.edits = Edits()
+
+    def _leave_out(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         self.keep[rows] = False
-        counts = np.zeros(len(self.tenants), np.int64)
-        np.add.at(counts, self.scan.items.call[rows], self.weights[rows])
-        self.rejected[reason] = self.rejected[reason] + counts if reason in self.rejected else counts
+        self._by_tenant = None
+        return self._by_call(rows, self.weights[rows])
+
+    def _by_call(self, rows: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """int64[calls]: sums of the counts of rows."""
+        sums = np.zeros(len(self.tenants), np.int64)
+        np.add.at(sums, self.scan.items.call[rows], counts)
+        return sums
+
+    def _group(self) -> Iterator[tuple[Tenant, npt.NDArray[np.int64]]]:
+        first = self.tenants[0]
+        if all(tenant is first for tenant in self.tenants):
+            places = {first: 0}
+        else:
+            places = {}
+            place = np.array([places.setdefault(tenant, len(places)) for tenant in self.tenants], np.int32)
+        for tenant, number in places.items():
+            chosen = self.keep if len(places) == 1 else self.keep & (place[self.scan.items.call] == number)
+            rows = np.flatnonzero(chosen)
+            if len(rows):
+                yield tenant, rows
 
     def outcome(self, call: int, lost: bool) -> Accepted | Refused:
         """What a call is told; `lost`: the log does not have all of its bytes."""

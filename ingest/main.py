@@ -77,7 +77,7 @@ def _commits(
     """What a call goes through once it is authenticated, with all calls that wait beside it."""
     steps = (
         validate,
-        Split(topics, clock),
+        Split(topics),
     )
     publish = Publish(producer)
     return {

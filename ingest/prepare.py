@@ -16,6 +16,7 @@ Step = Callable[[Batch], None]
 """Reads and writes fields of the batch. Raises Refused if no call can go on."""
 Prepared = tuple[range, Batch | Refused]
 """Rows of the calls, and the batch they have become, or why they cannot go on."""
+_MINUTE_NS = 60_000_000_000
 
 _log = get_logger(__name__)
 
@@ -45,6 +46,7 @@ class Prepare:
 
     def _batch(self, calls: Sequence[Call]) -> Batch | Refused:
         batch = self._scan(self._signal, calls)
+        batch.minute = self._clock.now_ns() // _MINUTE_NS
         try:
             for step in self._steps:
                 step(batch)

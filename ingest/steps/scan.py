@@ -25,4 +25,6 @@ def scan(signal: Signal, calls: Sequence[Call]) -> Batch:
     if refused:
         metrics.malformed_calls.labels(signal.name.lower()).inc(len(refused))
     weights = item_counts(columns)
-    return Batch(signal, [call.tenant for call in calls], columns, np.ones(len(weights), np.bool_), weights, refused)
+    tenants = [call.tenant for call in calls]
+    received = np.bincount(columns.items.call, weights, len(calls)).astype(np.int64)
+    return Batch(signal, tenants, columns, np.ones(len(weights), np.bool_), weights, received, refused)

@@ -9,47 +9,50 @@ from ingest.batch import Batch, Part, Reason
 from ingest.partition_keys import partition_keys
 from ingest.topics import Topics
 from otelhouse.bus.contract import MAX_VALUE_BYTES, Outgoing
-from otelhouse.clock import Clock
 from otelhouse.keys import Tenant
 from schema.hash import partitions_of
 from schema.partition_key import tenant_seed
 from schema.record import Framing
+from schema.signal import Signal
 from schema.wire.split import split as cut
-
-_MINUTE_NS = 60_000_000_000
 
 
 class Split:
     """Kept items -> parts; items too large for a record are rejected."""
 
-    def __init__(self, topics: Topics, clock: Clock) -> None:
+    def __init__(self, topics: Topics) -> None:
         self._topics = topics
-        self._clock = clock
 
     def __call__(self, batch: Batch) -> None:
         """Raises Refused while the log's partitions are not known."""
         if not batch.keep.any():
             return
         partitions = self._topics.partitions(batch.signal)
+        if batch.signal is Signal.METRICS and _touches_keys(batch):
+            batch.apply_edits()
         tenants, group = _groups(batch, partitions)
-        pieces = cut(batch.scan, group, MAX_VALUE_BYTES)
+        pieces = cut(batch.scan, group, MAX_VALUE_BYTES, batch.edits)
         batch.reject(pieces.oversize, Reason.TOO_LARGE)
-        minute = self._clock.now_ns() // _MINUTE_NS
         for piece in pieces.pieces:
             tenant, partition = tenants[piece.group // partitions], piece.group % partitions
-            framing = Framing(tenant.id, piece.items, minute, tenant.retention_class(batch.signal))
+            framing = Framing(tenant.id, piece.items, batch.minute, tenant.retention_class(batch.signal))
             record = Outgoing(batch.signal.topic, partition, piece.value, framing.headers())
             batch.parts.append(Part(record, piece.items, piece.calls))
 
 
+def _touches_keys(batch: Batch) -> bool:
+    """Whether an edit may change a metric's partition key: whether one lies outside of the data points."""
+    edits, points = batch.edits.sorted(), batch.scan.points
+    point = np.searchsorted(points.tag, edits.start, "right") - 1
+    return bool(((point < 0) | (edits.end > points.end[point])).any()) if len(points) else len(edits) > 0
+
+
 def _groups(batch: Batch, partitions: int) -> tuple[list[Tenant], npt.NDArray[np.int32]]:
     """The batch's tenants, and int32[items]: tenant's place * partitions + partition, or -1 for what is left out."""
-    places: dict[Tenant, int] = {}
-    tenant_of_call = np.array([places.setdefault(tenant, len(places)) for tenant in batch.tenants], np.int32)
-    tenant_of_item = tenant_of_call[batch.scan.items.call]
     group = np.full(len(batch.keep), -1, np.int32)
-    for tenant, place in places.items():
-        rows = np.flatnonzero(batch.keep & (tenant_of_item == place))
+    tenants = []
+    for place, (tenant, rows) in enumerate(batch.by_tenant()):
+        tenants.append(tenant)
         keys = partition_keys(batch.scan, rows, tenant_seed(tenant.id))
         group[rows] = place * partitions + partitions_of(keys, partitions)
-    return list(places), group
+    return tenants, group

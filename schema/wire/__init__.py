@@ -15,13 +15,17 @@ may be any of them. Their columns stand in `schema/wire/descriptors.py`.
 from __future__ import annotations
 
 from schema.wire.columns import Table
+from schema.wire.count import count_items
 from schema.wire.descriptors import MetricData, Owner, Tab, ValueKind
+from schema.wire.edits import Edits
 from schema.wire.errors import ErrorCode
-from schema.wire.scan import Scan, join, scan
+from schema.wire.scan import Scan, join, rescan, scan
 from schema.wire.slices import Slices
+from schema.wire.splice import edited
 from schema.wire.split import Piece, Split, item_counts, split
 
 __all__ = [
+    "Edits",
     "ErrorCode",
     "MetricData",
     "Owner",
@@ -32,8 +36,11 @@ __all__ = [
     "Tab",
     "Table",
     "ValueKind",
+    "count_items",
+    "edited",
     "item_counts",
     "join",
+    "rescan",
     "scan",
     "split",
 ]

@@ -130,16 +130,21 @@ def lay_out(
 
 
 @njit(nogil=True, cache=True)
+def write_varint(out, p, value):
+    """Write a varint -> next."""
+    while value >= 0x80:
+        put8(out, p, (value & 0x7F) | 0x80)
+        value >>= 7
+        p += 1
+    put8(out, p, value)
+    return p + 1
+
+
+@njit(nogil=True, cache=True)
 def write_header(out, p, tag, length):
     """Write a one-byte tag and a length -> next."""
     put8(out, p, tag)
-    p += 1
-    while length >= 0x80:
-        put8(out, p, (length & 0x7F) | 0x80)
-        length >>= 7
-        p += 1
-    put8(out, p, length)
-    return p + 1
+    return write_varint(out, p + 1, length)
 
 
 @njit(nogil=True, cache=True)

@@ -195,6 +195,21 @@ def scan(signal: Signal, data: npt.NDArray[np.uint8], bounds: npt.NDArray[np.int
     return result
 
 
+def rescan(before: Scan, data: npt.NDArray[np.uint8], bounds: npt.NDArray[np.int64]) -> Scan:
+    """Scan the bodies of a scan again after edits that leave each item in its place: rows of items stay 1:1.
+
+    Refused bodies stay refused; `data` may leave them empty. Raises ValueError if the edits broke a body, or if items
+    came or went.
+    """
+    result = _scan(before.signal, data, bounds)
+    if (result.status != 0).any() or len(result.items) != len(before.items):
+        raise ValueError("edits broke a request")
+    if not np.array_equal(result.items.call, before.items.call):
+        raise ValueError("edits moved items from call to call")
+    result.status[:] = before.status
+    return result
+
+
 def _check(data: npt.NDArray[np.uint8], bounds: npt.NDArray[np.int64]) -> None:
     if data.dtype != np.uint8 or data.ndim != 1 or len(data) > _MAX_DATA:
         raise ValueError("data must be a flat uint8 array below 2 GiB")

@@ -13,9 +13,11 @@ import numpy.typing as npt
 
 from schema.signal import Signal
 from schema.wire.columns import Table
+from schema.wire.edits import Edits, Sorted
 from schema.wire.layout import CALL_ALLOWANCE, CALL_SHARE, find_gaps, lay_out, write_pieces
 from schema.wire.owners import offsets_of
 from schema.wire.scan import Scan
+from schema.wire.splice import moved
 
 MAX_PIECE_BYTES = 900 * 1024
 """Largest piece unless the caller says otherwise: the log's limit of a record's value."""
@@ -50,12 +52,15 @@ def item_counts(scan: Scan) -> npt.NDArray[np.int64]:
     return np.diff(offsets_of(scan.points.parent, len(scan.items)))
 
 
-def split(scan: Scan, group: npt.NDArray[np.int32], max_bytes: int = MAX_PIECE_BYTES) -> Split:
-    """Cut a batch by group.
+def split(
+    scan: Scan, group: npt.NDArray[np.int32], max_bytes: int = MAX_PIECE_BYTES, edits: Edits | None = None
+) -> Split:
+    """Cut a batch by group, and write the edits on the way.
 
     `group`: int32[items], >= 0, or -1 to leave the item out. Pieces come by group, and a group's items keep their
-    order, through its pieces in turn; none is longer than `max_bytes`. Resources and scopes without items vanish.
-    Raises ValueError if `group` has another length than the items or a number below -1.
+    order, through its pieces in turn; none is longer than `max_bytes`, edits counted. Resources and scopes without
+    items vanish. Each edit lies in one item, or in one field of a resource or scope message.
+    Raises ValueError if `group` has another length than the items or a number below -1, or if an edit does not fit.
     """
     if len(group) != len(scan.items):
         raise ValueError(f"{len(group)} groups for {len(scan.items)} items")
@@ -63,7 +68,7 @@ def split(scan: Scan, group: npt.NDArray[np.int32], max_bytes: int = MAX_PIECE_B
         raise ValueError("a group must be -1 or more")
     chosen = np.flatnonzero(group >= 0)
     order = chosen[np.argsort(group[chosen], kind="stable")]
-    return _Splitter(scan, np.ascontiguousarray(group, np.int32), order).run(max_bytes)
+    return _Splitter(scan, np.ascontiguousarray(group, np.int32), order).run(max_bytes, edits)
 
 
 class _Splitter:
@@ -77,20 +82,29 @@ class _Splitter:
         self._resource_size = np.empty(len(order), np.int64)
         self._scope_size = np.empty(len(order), np.int64)
 
-    def run(self, max_bytes: int) -> Split:
+    def run(self, max_bytes: int, edits: Edits | None) -> Split:
         scan, items, scopes = self._scan, self._scan.items, self._scan.scopes
-        resource_gaps, resource_gap = _gaps(scan.resources, scopes)
-        scope_gaps, scope_gap = _gaps(scopes, items)
+        resource_gaps = _gaps(scan.resources, scopes)
+        scope_gaps = _gaps(scopes, items)
+        item_tag, item_end = items.tag, items.end
+        if edits:
+            left = edits.sorted()
+            places, left = moved(scan.data, item_tag, item_end, left)
+            item_tag, item_end = places.start, places.end
+            resource_gaps, left = resource_gaps.edited(scan.data, left)
+            scope_gaps, left = scope_gaps.edited(scan.data, left)
+            if len(left):
+                raise ValueError("an edit lies across the borders of items")
         sizes = np.zeros(len(self._order), np.int64)
         pieces = lay_out(
-            self._order, self._group, items.end - items.tag, items.parent, scopes.parent, items.call, scope_gap,
-            resource_gap, np.diff(scan.bounds) * CALL_SHARE + CALL_ALLOWANCE, max_bytes,
+            self._order, self._group, item_end - item_tag, items.parent, scopes.parent, items.call, scope_gaps.size,
+            resource_gaps.size, np.diff(scan.bounds) * CALL_SHARE + CALL_ALLOWANCE, max_bytes,
             self._piece, self._resource_size, self._scope_size, sizes,
         )  # fmt: skip
         out = np.empty(int(sizes.sum()), np.uint8)
         write_pieces(
-            scan.data, self._order, self._piece, self._resource_size, self._scope_size, items.tag, items.end,
-            items.parent, scopes.parent, resource_gaps, scope_gaps, out,
+            scan.data, self._order, self._piece, self._resource_size, self._scope_size, item_tag, item_end,
+            items.parent, scopes.parent, resource_gaps.ranges, scope_gaps.ranges, out,
         )  # fmt: skip
         fits = self._piece >= 0
         if fits.all():
@@ -128,8 +142,28 @@ class _Splitter:
         ]
 
 
-def _gaps(outer: Table, inner: Table) -> tuple[tuple[npt.NDArray[np.int64], ...], npt.NDArray[np.int64]]:
-    """What of each outer message is not its inner ones -> ((offsets, start, end) of the ranges, bytes by row)."""
+@dataclass(frozen=True, slots=True)
+class _Gaps:
+    """What of each outer message is not its inner ones.
+
+    `ranges`: (offsets, start, end), those of row r are offsets[r] to offsets[r + 1]; `size`: their bytes by row;
+    `kept`: what holds those that edits moved.
+    """
+
+    ranges: tuple[npt.NDArray[np.int64], ...]
+    size: npt.NDArray[np.int64]
+    kept: object = None
+
+    def edited(self, data: npt.NDArray[np.uint8], edits: Sorted) -> tuple[_Gaps, Sorted]:
+        """With the edits that lie in them -> (gaps, the other edits)."""
+        offsets, start, end = self.ranges
+        places, left = moved(data, start[: offsets[-1]], end[: offsets[-1]], edits)
+        total = np.zeros(len(places.start) + 1, np.int64)
+        np.cumsum(places.end - places.start, out=total[1:])
+        return _Gaps((offsets, places.start, places.end), np.diff(total[offsets]), places.kept), left
+
+
+def _gaps(outer: Table, inner: Table) -> _Gaps:
     offsets = np.zeros(len(outer) + 1, np.int64)
     start = np.empty(len(outer) + len(inner), np.int64)
     end = np.empty_like(start)
@@ -137,4 +171,4 @@ def _gaps(outer: Table, inner: Table) -> tuple[tuple[npt.NDArray[np.int64], ...]
     find_gaps(
         outer.start, outer.end, offsets_of(inner.parent, len(outer)), inner.tag, inner.end, offsets, start, end, size
     )
-    return (offsets, start, end), size
+    return _Gaps((offsets, start, end), size)

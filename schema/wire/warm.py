@@ -17,13 +17,13 @@ from numba.core.dispatcher import Dispatcher
 
 import schema.hash
 from schema.signal import Signal
-from schema.wire import gather, kernel, layout, reading, valuetext
+from schema.wire import count, distinct, gather, kernel, layout, reading, splice, valuetext
 from schema.wire.descriptors import Owner
 from schema.wire.maps import to_map
 from schema.wire.scan import join, scan
 from schema.wire.split import split
 
-MODULES: tuple[ModuleType, ...] = (schema.hash, reading, gather, kernel, layout, valuetext)
+MODULES: tuple[ModuleType, ...] = (schema.hash, reading, count, distinct, gather, kernel, layout, splice, valuetext)
 """Where the kernels are."""
 
 
@@ -59,6 +59,7 @@ def warm() -> None:
         result.resources.slices("resource").hash()
         result.resources.slices("resource").fixed(16)
         result.resources.slices("resource").equals(b"")
+        distinct.distinct(result.resources.slices("resource"))
 
 
 def main() -> None:

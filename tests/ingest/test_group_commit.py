@@ -66,7 +66,7 @@ class House:
 
     def __init__(self, signal: Signal = Signal.TRACES, budget: int = 1 << 30, first: Sequence[Step] = ()) -> None:
         self.log = HandLog()
-        steps = (*first, validate, Split(self.log, CLOCK))  # type: ignore[arg-type]
+        steps = (*first, validate, Split(self.log))  # type: ignore[arg-type]
         prepare = Prepare(signal, scan, steps, CLOCK)
         self.commit = GroupCommit(
             signal, prepare, Publish(self.log), Budget(budget), ThreadPoolExecutor(1), SystemClock()
