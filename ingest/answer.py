@@ -22,6 +22,7 @@ class Code(Enum):
     METHOD_NOT_ALLOWED = (12, 405)
     TOO_LARGE = (8, 413)
     UNSUPPORTED = (12, 415)
+    LIMITED = (8, 429)
     INTERNAL = (13, 500)
     UNAVAILABLE = (14, 503)
 

@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from ingest import metrics
+from ingest.accounts import Accounts
 from ingest.answer import Accepted, Refused
 from ingest.batch import Batch, Call
 from ingest.budget import Budget
+from ingest.limits.limiter import Ticket
 from ingest.prepare import Prepare
 from ingest.settlement import Outcome, Settlement
 from ingest.steps.publish import Publish
@@ -26,6 +28,7 @@ from otelhouse.clock import Clock
 from otelhouse.keys import Tenant
 from otelhouse.telemetry import get_logger
 from schema.signal import Signal
+from schema.wire import count_items
 
 BATCH_BYTES = 32 << 20
 """Bodies joined at most, unless a single one is larger."""
@@ -48,6 +51,7 @@ class _Waiting:
     call: Call
     size: int
     outcome: asyncio.Future[Outcome]
+    ticket: Ticket | None
 
     def answer(self, outcome: Outcome) -> None:
         if not self.outcome.done():  # a client that went away cancelled it
@@ -58,8 +62,17 @@ class GroupCommit:
     """The calls of one signal. Lives on one event loop; `prepare` runs in `workers`, one batch at a time."""
 
     def __init__(
-        self, signal: Signal, prepare: Prepare, publish: Publish, budget: Budget, workers: Executor, clock: Clock
+        self,
+        signal: Signal,
+        prepare: Prepare,
+        publish: Publish,
+        budget: Budget,
+        workers: Executor,
+        clock: Clock,
+        accounts: Accounts,
     ) -> None:
+        self._signal = signal
+        self._accounts = accounts
         self._prepare = prepare
         self._publish = publish
         self._budget = budget
@@ -73,16 +86,22 @@ class GroupCommit:
         self._warned = float("-inf")
         self._measures = metrics.SignalMeasures(signal)
 
-    async def submit(self, tenant: Tenant, body: bytes) -> Accepted:
-        """Return when the log has the call's items. Raises Refused. A caller that gives up takes nothing back."""
+    async def submit(self, tenant: Tenant, body: bytes, ticket: Ticket | None = None) -> Accepted:
+        """Return when the log has the call's items. Raises Refused. A caller that gives up takes nothing back.
+
+        What becomes of the items is counted, and the ticket is charged with them; who has it must leave with it.
+        """
         if not body:
             return Accepted()  # an empty request is a valid one
         size = len(body)
-        self._budget.take(size)
-        waiting = _Waiting(Call(tenant, body), size, asyncio.get_running_loop().create_future())
+        try:
+            self._budget.take(size)
+        except Refused as refused:
+            self._accounts.refused(tenant.id, self._signal, refused.code, size)
+            raise
+        waiting = _Waiting(Call(tenant, body), size, asyncio.get_running_loop().create_future(), ticket)
         self._queue.append(waiting)
         self._queued_bytes += size
-        self._measures.received_bytes.inc(size)
         if self._collector is None or self._collector.done():
             self._collector = asyncio.create_task(self._collect())
         elif self._queued_bytes >= WORTH_BYTES:
@@ -132,13 +151,15 @@ class GroupCommit:
 
     def _send(self, group: Sequence[_Waiting], batch: Batch | Refused) -> None:
         """Publish a batch; its calls are answered as the log takes their parts."""
-        for waiting in group:
-            waiting.call.body = b""  # the records hold it now
         if isinstance(batch, Refused):
             for waiting in group:
-                waiting.answer(batch)
+                self._refuse(waiting, batch)
             self._give_back(group)
             return
+        for row, waiting in enumerate(group):
+            waiting.call.body = b""  # the records hold it now
+            if waiting.ticket is not None:
+                waiting.ticket.settle(waiting.size, int(batch.received[row]))
         self._at_log += 1
         settled = partial(self._settled, group, batch, self._clock.monotonic())
         Settlement(batch, self._publish(batch), lambda call, outcome: group[call].answer(outcome), settled)
@@ -149,12 +170,21 @@ class GroupCommit:
         self._give_back(group)
         now = self._clock.monotonic()
         self._measures.publish_seconds.observe(now - began)
-        self._measures.count(batch, settlement.taken)
+        self._accounts.batch(batch, [waiting.size for waiting in group], settlement.lost)
         if settlement.fault:
             self._measures.failed_batches.inc()
             if now - self._warned >= WARN_SECONDS:
                 self._warned = now
                 _log.warning("the log did not take all records", error=settlement.fault)
+
+    def _refuse(self, waiting: _Waiting, refused: Refused) -> None:
+        """A step refused the whole batch: no columns are left to count by."""
+        tenant, body = waiting.call.tenant, waiting.call.body
+        items = max(0, count_items(self._signal, body))
+        if waiting.ticket is not None:
+            waiting.ticket.settle(waiting.size, items)
+        self._accounts.refused(tenant.id, self._signal, refused.code, waiting.size, items)
+        waiting.answer(refused)
 
     def _give_back(self, group: Sequence[_Waiting]) -> None:
         self._budget.give(sum(waiting.size for waiting in group))

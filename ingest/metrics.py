@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from ingest.batch import Batch
+from otelhouse.accounts import Count, Outcome
 from schema.signal import Signal
 
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -15,16 +15,14 @@ requests = Counter(
     "Export calls answered, by protocol, signal and answer.",
     ["protocol", "signal", "code"],
 )
-received_bytes = Counter("otelhouse_ingest_received_bytes", "Bytes of protobuf that entered the steps.", ["signal"])
-accepted_items = Counter(
-    "otelhouse_ingest_accepted_items", "Spans, data points and log records that the log took.", ["signal"]
+_ACCOUNT = ["tenant", "signal", "outcome", "cause"]
+account_items = Counter(
+    "otelhouse_ingest_items",
+    "Spans, data points and log records; received = published + rejected + limited + dropped + failed.",
+    _ACCOUNT,
 )
-rejected_items = Counter(
-    "otelhouse_ingest_rejected_items", "Items rejected by partial_success, by reason.", ["signal", "reason"]
-)
-malformed_calls = Counter(
-    "otelhouse_ingest_malformed_calls", "Calls refused because their bytes are no OTLP.", ["signal"]
-)
+account_calls = Counter("otelhouse_ingest_calls", "Calls received, and calls refused as a whole.", _ACCOUNT)
+account_bytes = Counter("otelhouse_ingest_bytes", "Bytes of calls received, and of those refused as a whole.", _ACCOUNT)
 failed_batches = Counter(
     "otelhouse_ingest_failed_batches", "Batches of which the log did not take all records.", ["signal"]
 )
@@ -44,15 +42,43 @@ class SignalMeasures:
     """The series of one signal, looked up once: a look-up by labels costs more than the count itself."""
 
     def __init__(self, signal: Signal) -> None:
-        self._label = signal.name.lower()
-        self.received_bytes = received_bytes.labels(self._label)
-        self.batch_calls = batch_calls.labels(self._label)
-        self.publish_seconds = publish_seconds.labels(self._label)
-        self.failed_batches = failed_batches.labels(self._label)
-        self._accepted = accepted_items.labels(self._label)
+        label = signal.name.lower()
+        self.batch_calls = batch_calls.labels(label)
+        self.publish_seconds = publish_seconds.labels(label)
+        self.failed_batches = failed_batches.labels(label)
 
-    def count(self, batch: Batch, taken: int) -> None:
-        """Count a batch of which the log took so many items."""
-        self._accepted.inc(taken)
-        for reason, counts in batch.rejected.items():
-            rejected_items.labels(self._label, reason.value).inc(int(counts.sum()))
+
+MAX_TENANTS = 1000
+"""Tenants with series of their own; the others are counted together as `other`."""
+OTHER_TENANTS = "other"
+
+
+class AccountSeries:
+    """The accounts' series, looked up once each. Thread-safe if its callers are, one at a time."""
+
+    def __init__(self) -> None:
+        self._tenants: set[str] = set()
+        self._series: dict[tuple[str, Signal, Outcome, str], tuple[Counter, Counter, Counter]] = {}
+
+    def count(self, tenant: str, signal: Signal, outcome: Outcome, cause: str, count: Count) -> None:
+        """Add to the series of an account."""
+        key = tenant, signal, outcome, cause
+        series = self._series.get(key)
+        if series is None:
+            labels = self._label(tenant), signal.name.lower(), outcome.value, cause
+            families = account_items, account_calls, account_bytes
+            items, calls, size = (family.labels(*labels) for family in families)
+            series = self._series[key] = items, calls, size
+        for counter, amount in zip(series, (count.items, count.calls, count.bytes), strict=True):
+            if amount:
+                counter.inc(amount)
+
+    def _label(self, tenant: str) -> str:
+        if tenant not in self._tenants:
+            if len(self._tenants) >= MAX_TENANTS:
+                return OTHER_TENANTS
+            self._tenants.add(tenant)
+        return tenant
+
+
+accounts = AccountSeries()

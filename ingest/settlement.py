@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 
 from ingest.answer import Accepted, Refused
-from ingest.batch import Batch
+from ingest.batch import Batch, Part
 from ingest.steps.publish import Delivery
 from otelhouse.bus.contract import LogError
 
@@ -21,14 +21,14 @@ Answer = Callable[[int, Outcome], None]
 class Settlement:
     """Lives on the event loop that made it. Plain counters and callbacks, because every call passes through here.
 
-    `taken`: items that the log took so far; `fault`: why it did not take others, "" if it did.
+    `lost`: parts that the log did not take so far; `fault`: why, "" if it took all.
     """
 
     def __init__(
         self, batch: Batch, deliveries: Sequence[Delivery], answer: Answer, settled: Callable[[Settlement], None]
     ) -> None:
         """`answer` is called once for each call, `settled` once all deliveries are answered; both maybe at once."""
-        self.taken = 0
+        self.lost: list[Part] = []
         self.fault = ""
         self._batch = batch
         self._answer = answer
@@ -58,9 +58,8 @@ class Settlement:
         for part, result in zip(delivery.parts, results, strict=True):
             if isinstance(result, LogError):
                 self._lost.update(part.calls.tolist())
+                self.lost.append(part)
                 self.fault = str(result)
-            else:
-                self.taken += part.items
         for call in calls:
             self._waits_for[call] -= 1
             if not self._waits_for[call]:

@@ -88,6 +88,10 @@ class IngestSettings(_Section):
     otlp_grpc: ListenAddress = "127.0.0.1:4317"
     otlp_http: ListenAddress = "127.0.0.1:4318"
     max_request_bytes: int = Field(default=64 << 20, ge=1024)
+    limit_bytes_per_second: float = Field(default=0.0, ge=0)
+    limit_items_per_second: float = Field(default=0.0, ge=0)
+    limit_burst_seconds: float = Field(default=10.0, ge=0.1, le=3600)
+    limit_concurrent_requests: int = Field(default=0, ge=0)
 
 
 class ProcessorSettings(_Section):

@@ -1,0 +1,1 @@
+"""How much each tenant may send, and how the replicas share it."""
