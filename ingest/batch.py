@@ -55,8 +55,9 @@ class Batch:
     `tenants` by call; `minute` of acceptance, since the epoch; `keep` bool[items]: what goes on; `weights`
     int64[items]: OTLP items in each row (a metric counts its data points); `received` int64[calls]: items as they
     came, whatever befalls them later; `refused`: calls that get nothing; `rejected` int64[calls] by reason: the client
-    is told; `dropped` int64[calls] by cause: it is not; `edits`: what is to be changed in the bytes; `parts`: what to
-    publish.
+    is told; `dropped` int64[calls] by cause: it is not; `edits`: what is to be changed in the bytes; `topics`
+    beside the signal's own, and `topic` of each item, counted from 1 (0, or None for all: the signal's own); `parts`:
+    what to publish.
     """
 
     signal: Signal
@@ -70,6 +71,8 @@ class Batch:
     rejected: dict[Reason, npt.NDArray[np.int64]] = field(default_factory=dict)
     dropped: dict[str, npt.NDArray[np.int64]] = field(default_factory=dict)
     edits: Edits = field(default_factory=Edits)
+    topics: list[str] = field(default_factory=list)
+    topic: npt.NDArray[np.int16] | None = None
     parts: list[Part] = field(default_factory=list)
     _by_tenant: list[tuple[Tenant, npt.NDArray[np.int64]]] | None = None
 
@@ -90,6 +93,22 @@ class Batch:
         """Count data points that edits take out of metrics that stay: so many of each row (named once)."""
         if len(rows):
             self.dropped[cause] = self._by_call(rows, counts) + self.dropped.get(cause, 0)
+
+    def refuse(self, tenant: Tenant, why: Refused) -> None:
+        """Nothing of this tenant's calls goes on; they are told why."""
+        for call, whose in enumerate(self.tenants):
+            if whose == tenant:
+                self.refused.setdefault(call, why)
+                self.keep[self.scan.items.call == call] = False
+        self._by_tenant = None
+
+    def route(self, rows: npt.NDArray[np.int64], topic: str) -> None:
+        """These items go to this topic, not to the signal's own."""
+        if topic not in self.topics:
+            self.topics.append(topic)
+        if self.topic is None:
+            self.topic = np.zeros(len(self.keep), np.int16)
+        self.topic[rows] = self.topics.index(topic) + 1
 
     def by_tenant(self) -> list[tuple[Tenant, npt.NDArray[np.int64]]]:
         """Each tenant with kept items, and the rows of these, ascending. By first call."""

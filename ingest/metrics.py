@@ -38,6 +38,13 @@ publish_seconds = Histogram(
 )
 
 
+control_items = Counter(
+    "otelhouse_ingest_control_items",
+    "Items that a control rule dropped, routed or changed.",
+    ["tenant", "rule"],
+)
+
+
 class SignalMeasures:
     """The series of one signal, looked up once: a look-up by labels costs more than the count itself."""
 
@@ -65,7 +72,7 @@ class AccountSeries:
         key = tenant, signal, outcome, cause
         series = self._series.get(key)
         if series is None:
-            labels = self._label(tenant), signal.name.lower(), outcome.value, cause
+            labels = self.label(tenant), signal.name.lower(), outcome.value, cause
             families = account_items, account_calls, account_bytes
             items, calls, size = (family.labels(*labels) for family in families)
             series = self._series[key] = items, calls, size
@@ -73,7 +80,8 @@ class AccountSeries:
             if amount:
                 counter.inc(amount)
 
-    def _label(self, tenant: str) -> str:
+    def label(self, tenant: str) -> str:
+        """The tenant as a label."""
         if tenant not in self._tenants:
             if len(self._tenants) >= MAX_TENANTS:
                 return OTHER_TENANTS
@@ -82,3 +90,9 @@ class AccountSeries:
 
 
 accounts = AccountSeries()
+
+
+def count_control(tenant: str, rule: str, items: int) -> None:
+    """Count what a control rule did."""
+    if items:
+        control_items.labels(accounts.label(tenant), rule).inc(items)

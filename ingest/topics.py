@@ -24,6 +24,9 @@ class Topics:
         self._producer = producer
         self._wanted = partitions
         self._found: dict[Signal, int] = {}
+        self._routes: dict[str, Signal] = {}
+        self._made: dict[str, int] = {}
+        self._woken = threading.Event()
         self._looked = threading.Event()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="topics", daemon=True)
@@ -39,6 +42,7 @@ class Topics:
     def close(self) -> None:
         """Stop asking."""
         self._stop.set()
+        self._woken.set()
         self._thread.join(1.0)
 
     def partitions(self, signal: Signal) -> int:
@@ -48,6 +52,14 @@ class Topics:
             raise unavailable("the log cannot be reached")
         return found
 
+    def want(self, topic: str, signal: Signal) -> bool:
+        """Have a topic beside the signal's own made, with as many partitions -> whether it is there; never blocks."""
+        if topic in self._made:
+            return True
+        self._routes.setdefault(topic, signal)
+        self._woken.set()
+        return False
+
     def check(self) -> None:
         """For /readyz: raises LogUnavailable while topics are missing."""
         if len(self._found) < len(Signal):
@@ -55,16 +67,24 @@ class Topics:
 
     def _run(self) -> None:
         wait = 0.0
-        made = False
-        while not self._stop.wait(wait):
+        while not self._stop.is_set():
             try:
-                if not made:
-                    for signal in Signal:
-                        self._admin.ensure_topic(signal.topic, self._wanted)
-                    made = True
-                self._found.update({signal: self._producer.partitions(signal.topic) for signal in Signal})
+                self._look()
                 wait = REFRESH_SECONDS
             except LogError as error:
                 wait = min(max(wait * 2, _FIRST_RETRY), _LAST_RETRY)
                 _log.warning("the log cannot be reached", error=str(error), retry_seconds=wait)
             self._looked.set()
+            self._woken.wait(wait)
+            self._woken.clear()
+
+    def _look(self) -> None:
+        if not self._found:
+            for signal in Signal:
+                self._admin.ensure_topic(signal.topic, self._wanted)
+        found = {signal: self._producer.partitions(signal.topic) for signal in Signal}
+        for topic, signal in list(self._routes.items()):
+            if self._made.get(topic) != found[signal]:
+                self._admin.ensure_topic(topic, found[signal])
+                self._made[topic] = found[signal]
+        self._found.update(found)

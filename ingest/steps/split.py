@@ -33,10 +33,12 @@ class Split:
         tenants, group = _groups(batch, partitions)
         pieces = cut(batch.scan, group, MAX_VALUE_BYTES, batch.edits)
         batch.reject(pieces.oversize, Reason.TOO_LARGE)
+        topics = [batch.signal.topic, *batch.topics]
         for piece in pieces.pieces:
-            tenant, partition = tenants[piece.group // partitions], piece.group % partitions
+            place, partition = divmod(piece.group, partitions)
+            tenant, topic = tenants[place // len(topics)], topics[place % len(topics)]
             framing = Framing(tenant.id, piece.items, batch.minute, tenant.retention_class(batch.signal))
-            record = Outgoing(batch.signal.topic, partition, piece.value, framing.headers())
+            record = Outgoing(topic, partition, piece.value, framing.headers())
             batch.parts.append(Part(record, piece.items, piece.calls))
 
 
@@ -48,11 +50,15 @@ def _touches_keys(batch: Batch) -> bool:
 
 
 def _groups(batch: Batch, partitions: int) -> tuple[list[Tenant], npt.NDArray[np.int32]]:
-    """The batch's tenants, and int32[items]: tenant's place * partitions + partition, or -1 for what is left out."""
+    """The batch's tenants, and int32[items]: (tenant's place * topics + topic) * partitions + partition, or -1.
+
+    -1 leaves the item out.
+    """
     group = np.full(len(batch.keep), -1, np.int32)
     tenants = []
     for place, (tenant, rows) in enumerate(batch.by_tenant()):
         tenants.append(tenant)
         keys = partition_keys(batch.scan, rows, tenant_seed(tenant.id))
-        group[rows] = place * partitions + partitions_of(keys, partitions)
+        lane = place * (len(batch.topics) + 1) + (0 if batch.topic is None else batch.topic[rows].astype(np.int32))
+        group[rows] = lane * partitions + partitions_of(keys, partitions)
     return tenants, group

@@ -147,7 +147,15 @@ def _rule(value: object, path: str) -> ControlRule:
     action = _action(found["action"], f"{path}.action", signal)
     if signal is Signal.METRICS and isinstance(action, Rename) and not _one_name(match):
         raise InvalidRule(f"{path}.match", "renaming metrics needs the one name that is meant: name: {equals: ...}")
+    _stays_inside(action, match, path)
     return ControlRule(name, signal, match, action)
+
+
+def _stays_inside(action: Action, match: Match, path: str) -> None:
+    """What items share may depend on nothing that is one item's."""
+    place = getattr(action, "place", "")
+    if place in ("resource", "scope") and not control_match.places(match) <= {"resource", place}:
+        raise InvalidRule(f"{path}.match", f"a {place} is shared by its items: match it by what they share")
 
 
 def _one_name(match: Match) -> bool:

@@ -13,6 +13,7 @@ and booleans is that of JSON.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -37,7 +38,6 @@ class Operator(StrEnum):
 
     IN = "in"
     PREFIX = "prefix"
-    GLOB = "glob"
     REGEX = "regex"
     EXISTS = "exists"
 
@@ -147,12 +147,27 @@ def _condition(name: str, test: object, path: str, signal: Signal) -> Condition:
     if name == "severity" and verb in ("at_least", "below"):
         at = SEVERITIES.index(reading.choice(value, inside, SEVERITIES))
         return Condition(field, Operator.IN, SEVERITIES[at:] if verb == "at_least" else SEVERITIES[:at])
-    if verb in ("prefix", "glob"):
-        return Condition(field, Operator(verb), (reading.text(value, inside),))
+    if verb == "prefix":
+        return Condition(field, Operator.PREFIX, (reading.text(value, inside),))
+    if verb == "glob":
+        return Condition(field, Operator.REGEX, (_glob(reading.text(value, inside)),))
     if verb == "regex":
         return Condition(field, Operator.REGEX, (re2.pattern(value, inside),))
     known = "equals, in, prefix, glob, regex, exists" + (", at_least, below" if name == "severity" else "")
     raise InvalidRule(inside, f"unknown; a test is one of {known}")
+
+
+def _glob(text: str) -> str:
+    """`*` is any text, `?` any one character; the whole text has to fit."""
+    return "(?s)^" + "".join({"*": ".*", "?": "."}.get(char) or re.escape(char) for char in text) + "$"
+
+
+def places(match: Match) -> set[str]:
+    """Places of all fields that are tested."""
+    if isinstance(match, Condition):
+        return {match.field.place}
+    parts = (match.part,) if isinstance(match, Not) else match.parts
+    return set().union(*(places(part) for part in parts))
 
 
 def _value(value: object, path: str, words: tuple[str, ...]) -> str:
