@@ -14,6 +14,7 @@ import structlog
 import typer
 
 from otelhouse import config_sources
+from otelhouse.accounts_cli import accounts
 from otelhouse.clock import Clock, SystemClock
 from otelhouse.component import Ready, hold_stop_signals, print_ready, report_fault, report_startup_error, run_component
 from otelhouse.config import Settings, TelemetrySettings
@@ -32,6 +33,7 @@ app = typer.Typer(
 config_app = typer.Typer(help="Look at the configuration.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 app.add_typer(keys_app, name="keys")
+app.command("accounts")(accounts)
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="TOML file with settings.", metavar="FILE")]
 DataOption = Annotated[Path | None, typer.Option(help="Directory that holds all data.", metavar="DIR")]

@@ -70,9 +70,13 @@ class Sharing:
         self._heartbeat = heartbeat
         self._thread = ThreadPoolExecutor(1, "heartbeat")
         self._down = False
+        self._beating: asyncio.Task[None] | None = None
 
-    async def run(self) -> None:
-        """Beat until cancelled."""
+    def start(self) -> None:
+        """Begin to beat, on the running event loop."""
+        self._beating = asyncio.create_task(self._run())
+
+    async def _run(self) -> None:
         while True:
             with suppress(psycopg.Error):
                 await self.beat()
@@ -92,7 +96,9 @@ class Sharing:
         self._limiter.share(shares)
 
     async def close(self) -> None:
-        """Leave the others this replica's shares, if PostgreSQL is there."""
+        """Stop, and leave this replica's shares to the others if PostgreSQL is there."""
+        if self._beating is not None:
+            self._beating.cancel()
         with suppress(psycopg.Error, RuntimeError, TimeoutError):
             leaving = asyncio.get_running_loop().run_in_executor(self._thread, self._heartbeat.leave)
             await asyncio.wait_for(leaving, _CONNECT_SECONDS)

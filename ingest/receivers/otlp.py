@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from ingest.answer import Accepted, Code, Refused
 from ingest.budget import Budget
 from ingest.group_commit import GroupCommit
 from ingest.receivers.encoding import Encoding, encode_accepted, encode_refused
+from ingest.steps.admit import Admit
 from ingest.steps.authenticate import Authenticate
 from otelhouse.telemetry import get_logger
 from schema.signal import Signal
@@ -39,6 +41,7 @@ class OtlpReceiver:
         self,
         protocol: str,
         authenticate: Authenticate,
+        admit: Admit,
         commits: Mapping[Signal, GroupCommit],
         budget: Budget,
         keyless: bool,
@@ -47,6 +50,7 @@ class OtlpReceiver:
         self.max_request_bytes = max_request_bytes
         self._protocol = protocol
         self._authenticate = authenticate
+        self._admit = admit
         self._commits = commits
         self._budget = budget
         # One at a time: it holds the interpreter's lock throughout, and its objects are many times the body's size.
@@ -75,18 +79,28 @@ class OtlpReceiver:
         self._count(signal, refused.code)
         headers: list[tuple[str, str]] = []
         if refused.retry_seconds:
-            headers.append(("retry-after", str(max(1, round(refused.retry_seconds)))))
+            headers.append(("retry-after", str(math.ceil(refused.retry_seconds))))
         if refused.code is Code.UNAUTHENTICATED:
             headers.append(("www-authenticate", "Bearer"))
         return Answer(refused.code, tuple(headers), encode_refused(encoding, refused), refused.message)
 
     async def _export(self, signal: Signal, encoding: Encoding, metadata: Mapping[str, str], body: bytes) -> Accepted:
         tenant = await self._authenticate(metadata.get("authorization"), self._keyless)
-        if len(body) > self.max_request_bytes:
-            raise Refused(Code.TOO_LARGE, f"the request is larger than {self.max_request_bytes} bytes")
-        if encoding is Encoding.JSON and body:
-            body = await self._from_json(signal, body)
-        return await self._commits[signal].submit(tenant, body)
+        size = len(body)
+        ticket = self._admit(tenant, signal, size, body if encoding is Encoding.PROTOBUF else None)
+        try:
+            try:
+                if size > self.max_request_bytes:
+                    raise Refused(Code.TOO_LARGE, f"the request is larger than {self.max_request_bytes} bytes")
+                if encoding is Encoding.JSON and body:
+                    body = await self._from_json(signal, body)
+            except Refused as refused:
+                self._admit.refused(tenant, signal, refused, size)
+                raise
+            return await self._commits[signal].submit(tenant, body, ticket)
+        finally:
+            if ticket is not None:
+                ticket.leave()
 
     async def _from_json(self, signal: Signal, body: bytes) -> bytes:
         # Here, because only those who send JSON shall pay for the protobuf library.
