@@ -23,6 +23,7 @@ from benchmarks.harness import Table, in_turn, measure
 from benchmarks.payloads import traces
 from schema.signal import Signal
 from tests.support.components import start
+from tests.support.postgres import embedded_server, migrate_postgres
 
 SIZES = {8: 40_000, 512: 200_000}
 """Spans a call -> spans a run."""
@@ -90,9 +91,11 @@ def empty_handler(flavour: str) -> Iterator[Server]:
 @contextmanager
 def ingest() -> Iterator[Server]:
     """`otelhouse ingest` on an embedded log."""
-    with tempfile.TemporaryDirectory() as directory:
+    with tempfile.TemporaryDirectory() as directory, embedded_server() as postgres:
+        migrate_postgres(postgres.url)
         flags = ["--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0"]
-        component = start(["ingest", *flags], {"OTELHOUSE_LOG_URL": f"embedded:{directory}/log"})
+        stores = {"OTELHOUSE_LOG_URL": f"embedded:{directory}/log", "OTELHOUSE_POSTGRES_URL": postgres.url}
+        component = start(["ingest", *flags], stores)
         try:
             yield Server(component.ready["otlp_grpc"], component.process.pid, component.ready["otlp_http"])
         finally:

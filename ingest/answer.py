@@ -18,6 +18,7 @@ class Code(Enum):
     OK = (0, 200)
     INVALID = (3, 400)
     UNAUTHENTICATED = (16, 401)
+    FORBIDDEN = (7, 403)
     NOT_FOUND = (12, 404)
     METHOD_NOT_ALLOWED = (12, 405)
     TOO_LARGE = (8, 413)

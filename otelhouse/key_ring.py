@@ -1,28 +1,36 @@
-"""The keys that a component has seen, held in memory and checked against PostgreSQL again and again.
+"""The callers that a component has seen, held in memory and checked against PostgreSQL again and again.
 
-A revoked key dies at the next refresh. While PostgreSQL is down the last known keys hold, and keys never seen
-are neither taken nor refused: the caller hears KeysUnavailable and may try again.
+A revoked key dies at the next refresh, one that expires dies by our own clock. While PostgreSQL is down the last known
+keys hold, and keys never seen are neither taken nor refused: the caller hears KeysUnavailable and may try again.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from hmac import compare_digest
+from typing import TypeVar
 
 import psycopg
 
 from otelhouse.clock import Clock
 from otelhouse.keys import (
+    DEFAULT_SCOPES,
     DEFAULT_TENANT,
+    Found,
     KeysUnavailable,
+    Principal,
     Tenant,
     UnknownKey,
-    find_by_hash,
+    find_by_prefix,
+    find_by_san,
     find_tenant,
     hash_key,
+    prefix_of,
 )
-from otelhouse.postgres import Pool
+from otelhouse.postgres import Connection, Pool
 
 REFRESH_SECONDS = 2.0
 """A revoked key dies after at most this and one query."""
@@ -33,18 +41,18 @@ LOOK_UP_SECONDS = 2.0
 RETRY_SECONDS = 1.0
 """After a failed look-up nobody asks PostgreSQL for this long, so that callers hear at once."""
 
+Find = Callable[[Connection, Iterable[str]], Found]
+T = TypeVar("T")
+
 
 class KeyRing:
-    """Thread-safe. `cached()` never blocks; `look_up()` may, for seconds."""
+    """Thread-safe. `cached()` and `cached_certificate()` never block; the others may, for seconds."""
 
     def __init__(self, pool: Pool, clock: Clock) -> None:
         self._pool = pool
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._known: OrderedDict[bytes, Tenant] = OrderedDict()
-        self._unknown: OrderedDict[bytes, float] = OrderedDict()  # hash -> when it may be asked for again
-        self._default = Tenant(DEFAULT_TENANT)
-        self._down_until = float("-inf")
+        self._keys = _Credentials(find_by_prefix, pool, clock)
+        self._certificates = _Credentials(find_by_san, pool, clock)
+        self._keyless = Principal(Tenant(DEFAULT_TENANT), "", frozenset(DEFAULT_SCOPES))
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._refresh_until_closed, name="keys", daemon=True)
 
@@ -56,58 +64,33 @@ class KeyRing:
         """Stop refreshing, without waiting for a query under way: the pool's owner closes the pool, which ends it."""
         self._stop.set()
 
-    def default_tenant(self) -> Tenant:
-        """The tenant of those who need no key."""
-        return self._default
+    def keyless(self) -> Principal:
+        """Who needs no key: the default tenant."""
+        return self._keyless
 
-    def cached(self, key: str) -> Tenant | None:
-        """The key's tenant if it is known, None if look_up() must be asked. Raises UnknownKey if that is known."""
-        digest = hash_key(key)
-        with self._lock:
-            tenant = self._known.get(digest)
-            if tenant is not None:
-                self._known.move_to_end(digest)
-            elif self._unknown.get(digest, float("-inf")) > self._clock.monotonic():
-                raise UnknownKey("unknown or revoked API key")
-            return tenant
+    def cached(self, key: str) -> Principal | None:
+        """Whose key it is if that is known, None if look_up() must be asked. Raises UnknownKey if that is known."""
+        return self._keys.cached(prefix_of(key), hash_key(key))
 
-    def look_up(self, key: str) -> Tenant:
-        """The key's tenant, from PostgreSQL if need be. Raises UnknownKey, KeysUnavailable."""
-        tenant = self.cached(key)
-        if tenant is not None:
-            return tenant
-        if self._clock.monotonic() < self._down_until:
-            raise KeysUnavailable("API keys cannot be checked now")
-        digest = hash_key(key)
-        try:
-            with self._pool.connection(LOOK_UP_SECONDS) as connection:
-                tenant = find_by_hash(connection, [digest]).get(digest)
-        except psycopg.Error:
-            self._down_until = self._clock.monotonic() + RETRY_SECONDS
-            raise KeysUnavailable("API keys cannot be checked now") from None
-        with self._lock:
-            if tenant is None:
-                self._unknown[digest] = self._clock.monotonic() + REFRESH_SECONDS
-                _forget_oldest(self._unknown)
-                raise UnknownKey("unknown or revoked API key")
-            self._known[digest] = tenant
-            _forget_oldest(self._known)
-        return tenant
+    def look_up(self, key: str) -> Principal:
+        """Whose key it is, from PostgreSQL if need be. Raises UnknownKey, KeysUnavailable."""
+        return self._keys.look_up(prefix_of(key), hash_key(key))
+
+    def cached_certificate(self, san: str) -> Principal | None:
+        """Whose certificate it is, like cached()."""
+        return self._certificates.cached(san, hash_key(san))
+
+    def look_up_certificate(self, san: str) -> Principal:
+        """Whose certificate it is, like look_up()."""
+        return self._certificates.look_up(san, hash_key(san))
 
     def refresh(self) -> None:
-        """Check all known keys and the default tenant again. Raises psycopg.Error; then what was known holds."""
-        with self._lock:
-            before = list(self._known)
+        """Check all that is known, and the default tenant, again. Raises psycopg.Error; then what was known holds."""
         with self._pool.connection() as connection:
-            found = find_by_hash(connection, before) if before else {}
             default = find_tenant(connection, DEFAULT_TENANT)
-        self._default = default or self._default
-        with self._lock:
-            for digest in before:
-                if digest not in found:
-                    self._known.pop(digest, None)
-                elif digest in self._known:
-                    self._known[digest] = found[digest]
+            self._keys.refresh(connection)
+            self._certificates.refresh(connection)
+        self._keyless = default or self._keyless
 
     def _refresh_until_closed(self) -> None:
         while not self._stop.is_set():
@@ -116,6 +99,78 @@ class KeyRing:
             self._stop.wait(REFRESH_SECONDS)
 
 
-def _forget_oldest(entries: OrderedDict[bytes, Tenant] | OrderedDict[bytes, float]) -> None:
+class _Credentials:
+    """Credentials of one sort. A name (a key's prefix) may find several, and only the hash says which it is."""
+
+    def __init__(self, find: Find, pool: Pool, clock: Clock) -> None:
+        self._find = find
+        self._pool = pool
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._known: OrderedDict[str, tuple[tuple[bytes, Principal], ...]] = OrderedDict()
+        self._unknown: OrderedDict[bytes, float] = OrderedDict()  # hash -> when it may be asked for again
+        self._down_until = float("-inf")
+
+    def cached(self, name: str, digest: bytes) -> Principal | None:
+        with self._lock:
+            for known, principal in self._known.get(name, ()):
+                if compare_digest(known, digest):
+                    self._known.move_to_end(name)
+                    return self._valid(principal)
+            if self._unknown and self._unknown.get(digest, float("-inf")) > self._clock.monotonic():
+                raise _unknown()
+            return None
+
+    def look_up(self, name: str, digest: bytes) -> Principal:
+        principal = self.cached(name, digest)
+        if principal is not None:
+            return principal
+        if self._clock.monotonic() < self._down_until:
+            raise KeysUnavailable("API keys cannot be checked now")
+        try:
+            with self._pool.connection(LOOK_UP_SECONDS) as connection:
+                found = _by_name(self._find(connection, [name])).get(name, ())
+        except psycopg.Error:
+            self._down_until = self._clock.monotonic() + RETRY_SECONDS
+            raise KeysUnavailable("API keys cannot be checked now") from None
+        principal = next((each for known, each in found if compare_digest(known, digest)), None)
+        with self._lock:
+            if principal is None:
+                self._unknown[digest] = self._clock.monotonic() + REFRESH_SECONDS
+                _forget_oldest(self._unknown)
+                raise _unknown()
+            self._known[name] = found
+            _forget_oldest(self._known)
+        return self._valid(principal)
+
+    def refresh(self, connection: Connection) -> None:
+        with self._lock:
+            before = list(self._known)
+        found = _by_name(self._find(connection, before)) if before else {}
+        with self._lock:
+            for name in before:
+                if name not in found:
+                    self._known.pop(name, None)
+                elif name in self._known:
+                    self._known[name] = found[name]
+
+    def _valid(self, principal: Principal) -> Principal:
+        if principal.expires_at is not None and principal.expires_at * 1e9 <= self._clock.now_ns():
+            raise _unknown()
+        return principal
+
+
+def _unknown() -> UnknownKey:
+    return UnknownKey("unknown, expired or revoked API key")
+
+
+def _by_name(found: Found) -> dict[str, tuple[tuple[bytes, Principal], ...]]:
+    grouped: dict[str, tuple[tuple[bytes, Principal], ...]] = {}
+    for name, digest, principal in found:
+        grouped[name] = (*grouped.get(name, ()), (digest, principal))
+    return grouped
+
+
+def _forget_oldest(entries: OrderedDict[str, T] | OrderedDict[bytes, T]) -> None:
     if len(entries) > MAX_KEYS:
         entries.popitem(last=False)

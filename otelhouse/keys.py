@@ -1,11 +1,13 @@
-"""API keys in PostgreSQL. A key is shown once, when it is made; what is stored is its SHA-256.
+"""API keys in PostgreSQL. A key is shown once, when it is made; what is stored is its prefix and its SHA-256.
 
-A key is 256 random bits, so a slow hash would add nothing, and a look-up by hash leaks nothing by its time:
-who does not know a key cannot choose its hash. Errors form one tree::
+A key is 256 random bits, so a slow hash, a salt or a pepper would add nothing: who reads the table cannot try them all,
+and who guesses is not helped by the 48 bits of the prefix, which is no secret. The prefix finds the row; the hashes are
+compared in constant time. Errors form one tree::
 
     KeysError
-    |-- UnknownKey        no such key, or it was revoked
+    |-- UnknownKey        no such key, or it was revoked, or it expired
     |-- KeysUnavailable   PostgreSQL cannot be asked now
+    |-- NotAllowed        who calls is known, but may not do this
     |-- UnknownTenant     no such tenant, and it was not to be made
     `-- InvalidTenant     not a name that a tenant may have
 """
@@ -15,17 +17,16 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-import psycopg
-
+from otelhouse import audit
+from otelhouse.postgres import Connection
 from schema.signal import Signal
-
-Connection = psycopg.Connection[tuple[Any, ...]]
 
 DEFAULT_TENANT = "default"
 KEY_SCHEME = "ohk_"
@@ -38,11 +39,15 @@ class KeysError(Exception):
 
 
 class UnknownKey(KeysError):
-    """There is no such key, or it was revoked."""
+    """There is no such key, or it was revoked, or it expired."""
 
 
 class KeysUnavailable(KeysError):
     """PostgreSQL cannot be asked now. Retryable."""
+
+
+class NotAllowed(KeysError):
+    """Who calls is known, but may not do this. The message is for the caller."""
 
 
 class UnknownTenant(KeysError):
@@ -65,6 +70,39 @@ class Tenant:
         return self.retention_classes[signal]
 
 
+class Scope(StrEnum):
+    """What a key may do. None includes another."""
+
+    INGEST = "ingest"
+    QUERY = "query"
+    ADMIN = "admin"
+
+
+DEFAULT_SCOPES = (Scope.INGEST, Scope.QUERY)
+"""What the keys of the release before may do, and those made without a word about it."""
+
+_DOES = {Scope.INGEST: "send data", Scope.QUERY: "read data", Scope.ADMIN: "change rules"}
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who calls: a key, a client's certificate, or anybody on this machine. `expires_at` in seconds since the epoch."""
+
+    tenant: Tenant
+    id: str
+    scopes: frozenset[Scope]
+    expires_at: float | None = None
+    disabled: bool = False
+
+    def require(self, scope: Scope) -> Tenant:
+        """The tenant, for a caller that may do this. Raises NotAllowed."""
+        if self.disabled:
+            raise NotAllowed(f"the tenant '{self.tenant.id}' is disabled")
+        if scope not in self.scopes:
+            raise NotAllowed(f"this caller may not {_DOES[scope]}: it lacks the scope '{scope}'")
+        return self.tenant
+
+
 @dataclass(frozen=True, slots=True)
 class NewKey:
     """A key just made; `key` cannot be had again."""
@@ -85,6 +123,14 @@ class KeyInfo:
     name: str
     created_at: datetime
     revoked_at: datetime | None
+    scopes: tuple[Scope, ...]
+    expires_at: datetime | None
+
+    @classmethod
+    def of(cls, row: tuple[Any, ...]) -> KeyInfo:
+        """From a row of `_COLUMNS`."""
+        *plain, scopes, expires_at = row
+        return cls(*plain, tuple(Scope(scope) for scope in scopes), expires_at)
 
 
 def hash_key(key: str) -> bytes:
@@ -100,29 +146,59 @@ def bearer_key(authorization: str | None) -> str | None:
     return key.strip() if scheme.lower() == "bearer" else ""
 
 
-def create_key(connection: Connection, tenant: str, name: str = "", create_tenant: bool = False) -> NewKey:
+def prefix_of(key: str) -> str:
+    """The part of a key that finds it and is no secret."""
+    return key[:_PREFIX_LENGTH]
+
+
+def check_tenant_name(tenant: str) -> None:
+    """Raises InvalidTenant."""
+    if not _TENANT.fullmatch(tenant):
+        raise InvalidTenant(f"'{tenant}' is not a tenant: lower-case letters, digits, '-' and '_', at most 63")
+
+
+def create_key(
+    connection: Connection,
+    tenant: str,
+    name: str = "",
+    create_tenant: bool = False,
+    scopes: Collection[Scope] = DEFAULT_SCOPES,
+    expires_at: datetime | None = None,
+    actor: str = "system",
+) -> NewKey:
     """Make a key, and the tenant too if `create_tenant` and it is new.
 
     Raises UnknownTenant, InvalidTenant, psycopg.Error.
     """
-    if not _TENANT.fullmatch(tenant):
-        raise InvalidTenant(f"'{tenant}' is not a tenant: lower-case letters, digits, '-' and '_', at most 63")
+    check_tenant_name(tenant)
     key = KEY_SCHEME + secrets.token_urlsafe(32)
-    prefix = key[:_PREFIX_LENGTH]
+    prefix = prefix_of(key)
     with connection.transaction():
         if create_tenant:
-            connection.execute("INSERT INTO tenants (id) VALUES (%s) ON CONFLICT (id) DO NOTHING", (tenant,))
+            insert_tenant(connection, tenant, "", actor)
         row = connection.execute(
-            "INSERT INTO api_keys (tenant, hash, prefix, name) SELECT id, %s, %s, %s FROM tenants WHERE id = %s"
-            " RETURNING id",
-            (hash_key(key), prefix, name, tenant),
+            "INSERT INTO api_keys (tenant, hash, prefix, name, scopes, expires_at)"
+            " SELECT id, %s, %s, %s, %s, %s FROM tenants WHERE id = %s RETURNING id",
+            (hash_key(key), prefix, name, sorted(scopes), expires_at, tenant),
         ).fetchone()
-    if row is None:
-        raise UnknownTenant(f"there is no tenant '{tenant}'")
+        if row is None:
+            raise UnknownTenant(f"there is no tenant '{tenant}'")
+        after = {"id": row[0], "name": name, "scopes": sorted(scopes), "expires_at": expires_at}
+        audit.write(connection, actor, "key.create", tenant, prefix, None, after)
     return NewKey(row[0], tenant, prefix, key)
 
 
-_COLUMNS = "id, tenant, prefix, name, created_at, revoked_at"
+def insert_tenant(connection: Connection, tenant: str, name: str, actor: str) -> bool:
+    """Inside a transaction: make a tenant; False if it was there. PostgreSQL gives it its hash key."""
+    made = connection.execute(
+        "INSERT INTO tenants (id, name) VALUES (%s, %s) ON CONFLICT (id) DO NOTHING RETURNING id", (tenant, name)
+    ).fetchone()
+    if made is not None:
+        audit.write(connection, actor, "tenant.create", tenant, "", None, {"name": name})
+    return made is not None
+
+
+_COLUMNS = "id, tenant, prefix, name, created_at, revoked_at, scopes, expires_at"
 
 
 def list_keys(connection: Connection, tenant: str = "") -> list[KeyInfo]:
@@ -130,38 +206,75 @@ def list_keys(connection: Connection, tenant: str = "") -> list[KeyInfo]:
     rows = connection.execute(
         f"SELECT {_COLUMNS} FROM api_keys WHERE %s = '' OR tenant = %s ORDER BY created_at, id", (tenant, tenant)
     )
-    return [KeyInfo(*row) for row in rows]
+    return [KeyInfo.of(row) for row in rows]
 
 
-def revoke_key(connection: Connection, which: str) -> KeyInfo:
+def revoke_key(connection: Connection, which: str, actor: str = "system") -> KeyInfo:
     """Revoke the key with this id or prefix; one revoked before keeps its time. Raises UnknownKey, psycopg.Error."""
     with connection.transaction():
-        found = connection.execute("SELECT id FROM api_keys WHERE id::text = %s OR prefix = %s", (which, which))
-        ids = [row[0] for row in found]
-        if len(ids) != 1:
-            raise UnknownKey(f"{'no key has' if not ids else 'several keys have'} the id or prefix '{which}'")
+        found = connection.execute(
+            f"SELECT {_COLUMNS} FROM api_keys WHERE id::text = %s OR prefix = %s FOR UPDATE", (which, which)
+        )
+        keys = [KeyInfo.of(row) for row in found]
+        if len(keys) != 1:
+            raise UnknownKey(f"{'no key has' if not keys else 'several keys have'} the id or prefix '{which}'")
+        key = keys[0]
+        if key.revoked_at is not None:
+            return key
         row = connection.execute(
-            f"UPDATE api_keys SET revoked_at = coalesce(revoked_at, now()) WHERE id = %s RETURNING {_COLUMNS}", ids
+            f"UPDATE api_keys SET revoked_at = now() WHERE id = %s RETURNING {_COLUMNS}", (key.id,)
         ).fetchone()
-    if row is None:
-        raise UnknownKey(f"the key '{which}' was removed meanwhile")
-    return KeyInfo(*row)
+        if row is None:
+            raise UnknownKey(f"the key '{which}' was removed meanwhile")
+        revoked = KeyInfo.of(row)
+        after = {"revoked_at": revoked.revoked_at}
+        audit.write(connection, actor, "key.revoke", key.tenant, key.prefix, {"revoked_at": None}, after)
+    return revoked
 
 
 _CLASSES = "retention_class_traces, retention_class_metrics, retention_class_logs"
 
+Found = list[tuple[str, bytes, Principal]]
+"""Credentials: what finds it (a key's prefix, a certificate's name), its hash, and whose it is."""
 
-def find_by_hash(connection: Connection, hashes: Iterable[bytes]) -> dict[bytes, Tenant]:
-    """Tenants of the keys that are valid now, by the key's hash. Raises psycopg.Error."""
+
+def find_by_prefix(connection: Connection, prefixes: Iterable[str]) -> Found:
+    """The keys with these prefixes that are valid now. Raises psycopg.Error."""
     rows = connection.execute(
-        f"SELECT k.hash, t.id, {_CLASSES} FROM api_keys k JOIN tenants t ON t.id = k.tenant "
-        "WHERE k.revoked_at IS NULL AND k.hash = ANY(%s)",
-        (list(hashes),),
+        "SELECT k.prefix, k.hash, k.id::text, k.scopes, extract(epoch FROM k.expires_at)::float8,"
+        f" t.disabled_at IS NOT NULL, t.id, {_CLASSES} FROM api_keys k JOIN tenants t ON t.id = k.tenant"
+        " WHERE k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now()) AND k.prefix = ANY(%s)",
+        (list(prefixes),),
     )
-    return {bytes(row[0]): Tenant(row[1], (row[2], row[3], row[4])) for row in rows}
+    return [(row[0], bytes(row[1]), _principal(*row[2:])) for row in rows]
 
 
-def find_tenant(connection: Connection, tenant: str) -> Tenant | None:
-    """A tenant by its id. Raises psycopg.Error."""
-    row = connection.execute(f"SELECT id, {_CLASSES} FROM tenants WHERE id = %s", (tenant,)).fetchone()
-    return None if row is None else Tenant(row[0], (row[1], row[2], row[3]))
+def find_by_san(connection: Connection, sans: Iterable[str]) -> Found:
+    """The certificates' names among these that are a tenant's. Raises psycopg.Error."""
+    rows = connection.execute(
+        f"SELECT c.san, c.scopes, t.disabled_at IS NOT NULL, t.id, {_CLASSES} FROM certificates c"
+        " JOIN tenants t ON t.id = c.tenant WHERE c.revoked_at IS NULL AND c.san = ANY(%s)",
+        (list(sans),),
+    )
+    return [(row[0], hash_key(row[0]), _principal(row[0], row[1], None, *row[2:])) for row in rows]
+
+
+def find_tenant(connection: Connection, tenant: str) -> Principal | None:
+    """A tenant by its id, as who needs no key is. Raises psycopg.Error."""
+    row = connection.execute(
+        f"SELECT disabled_at IS NOT NULL, id, {_CLASSES} FROM tenants WHERE id = %s", (tenant,)
+    ).fetchone()
+    return None if row is None else _principal("", DEFAULT_SCOPES, None, *row)
+
+
+def _principal(
+    identity: str,
+    scopes: Iterable[str],
+    expires_at: float | None,
+    disabled: bool,
+    tenant: str,
+    *classes: int,
+) -> Principal:
+    traces, metrics, logs = classes
+    known = frozenset(Scope(scope) for scope in scopes)
+    return Principal(Tenant(tenant, (traces, metrics, logs)), identity, known, expires_at, disabled)

@@ -6,6 +6,7 @@ The tree::
     |-- BadInput          the request cannot be answered as it is written
     |-- LimitExceeded     it can, but costs more than one query may
     |-- Unauthenticated   no key, or one that is not known
+    |-- Forbidden         a key that may not do this
     `-- Unavailable       a part that the answer needs cannot be reached: try again
 """
 
@@ -36,6 +37,12 @@ class Unauthenticated(QueryError):
     """Never says whether a tenant or key exists."""
 
     code = "UNAUTHENTICATED"
+
+
+class Forbidden(QueryError):
+    """The message says which scope is missing."""
+
+    code = "FORBIDDEN"
 
 
 class Unavailable(QueryError):

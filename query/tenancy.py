@@ -8,8 +8,8 @@ from starlette.requests import Request
 
 from otelhouse.address import Address, parse_address
 from otelhouse.key_ring import KeyRing
-from otelhouse.keys import KeysUnavailable, UnknownKey, bearer_key
-from query.errors import Unauthenticated, Unavailable
+from otelhouse.keys import KeysUnavailable, NotAllowed, Principal, Scope, UnknownKey, bearer_key
+from query.errors import Forbidden, Unauthenticated, Unavailable
 
 
 class Tenancy:
@@ -20,21 +20,27 @@ class Tenancy:
         self._keyless = listen.is_loopback
 
     async def tenant_of(self, request: Request) -> str:
-        """The caller's tenant. Raises Unauthenticated, Unavailable."""
+        """The tenant of a caller that may read. Raises Unauthenticated, Forbidden, Unavailable."""
+        try:
+            return (await self._principal_of(request)).require(Scope.QUERY).id
+        except NotAllowed as error:
+            raise Forbidden(str(error)) from None
+
+    async def _principal_of(self, request: Request) -> Principal:
         key = bearer_key(request.headers.get("authorization"))
         if key is None:
             if self._keyless and _names_loopback(request):
-                return self._keys.default_tenant().id
+                return self._keys.keyless()
             raise Unauthenticated("a key is needed: send it as 'authorization: Bearer KEY'")
         try:
-            tenant = self._keys.cached(key)
-            if tenant is None:
-                tenant = await asyncio.to_thread(self._keys.look_up, key)
+            principal = self._keys.cached(key)
+            if principal is None:
+                principal = await asyncio.to_thread(self._keys.look_up, key)
         except UnknownKey:
-            raise Unauthenticated("this key is not known, or was revoked") from None
+            raise Unauthenticated("this key is not known, or expired, or was revoked") from None
         except KeysUnavailable:
             raise Unavailable("keys cannot be checked now: try again") from None
-        return tenant.id
+        return principal
 
 
 def _names_loopback(request: Request) -> bool:

@@ -1,6 +1,6 @@
 """Errors as a client sees them: a message, where, and `extensions.code`; never SQL, never a stack trace.
 
-Codes: BAD_INPUT, LIMIT_EXCEEDED, UNAUTHENTICATED, UNAVAILABLE, and INTERNAL with an id that stands in the log.
+Codes: BAD_INPUT, LIMIT_EXCEEDED, UNAUTHENTICATED, FORBIDDEN, UNAVAILABLE, and INTERNAL with an id that is in the log.
 """
 
 from __future__ import annotations

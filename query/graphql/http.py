@@ -30,7 +30,7 @@ MAX_BODY_BYTES = 1 << 20
 
 _GRAPHQL = "application/graphql-response+json"
 _JSON = "application/json"
-_HTTP_STATUS = {"UNAUTHENTICATED": 401, "UNAVAILABLE": 503}
+_HTTP_STATUS = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403, "UNAVAILABLE": 503}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ MAX_REQUEST_BYTES = 1 << 20
 
 
 @pytest.fixture(scope="module")
-def ingest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningIngest]:
-    """Ingest on loopback with an embedded log, no PostgreSQL, and a small limit of bytes a request."""
-    with running_ingest(tmp_path_factory.mktemp("ingest"), max_request_bytes=MAX_REQUEST_BYTES) as running:
+def ingest(tmp_path_factory: pytest.TempPathFactory, metadata_url: str) -> Iterator[RunningIngest]:
+    """Ingest on loopback with an embedded log, and a small limit of bytes a request."""
+    directory = tmp_path_factory.mktemp("ingest")
+    with running_ingest(directory, metadata_url, max_request_bytes=MAX_REQUEST_BYTES) as running:
         yield running

@@ -13,24 +13,22 @@ import pytest
 from pydantic import SecretStr
 
 from otelhouse.config import PostgresSettings
-from otelhouse.keys import Connection, create_key, revoke_key
-from otelhouse.postgres import connect
-from schema.migrations import migrations
+from otelhouse.keys import Scope, create_key, revoke_key
+from otelhouse.postgres import Connection, connect
 from schema.record import Framing, parse_headers
 from schema.signal import Signal
 from tests.ingest.client import GrpcClient
 from tests.ingest.requests import one_of
 from tests.support.ingest import RunningIngest, running_ingest
-from tests.support.postgres import PostgresServer
+from tests.support.postgres import PostgresServer, migrate_postgres
 
 REVOKED_SECONDS = 5.0
 
 
 @pytest.fixture
 def store(postgres_url: str) -> Iterator[Connection]:
+    migrate_postgres(postgres_url)
     with connect(PostgresSettings(url=SecretStr(postgres_url))) as made:
-        for migration in migrations("postgres"):
-            made.execute(migration.text)
         yield made
 
 
@@ -80,6 +78,27 @@ def test_a_key_shown_on_loopback_is_checked_too(tmp_path: Path, postgres_url: st
         assert send(ingest, "ohk_wrong") == 401
         assert send(ingest, create_key(store, "acme", create_tenant=True).key) == 200
         assert tenants(ingest) == ["acme", "default"]
+
+
+def test_a_key_that_may_not_send_is_told_so(exposed: RunningIngest, store: Connection) -> None:
+    reads = create_key(store, "default", scopes=[Scope.QUERY]).key
+    assert send(exposed, reads) == 403
+    client = GrpcClient(exposed.otlp_grpc)
+    refusal = client.refusal(b"", key=reads)
+    client.channel.close()
+    assert refusal.code() is grpc.StatusCode.PERMISSION_DENIED
+    assert refusal.details() == "this caller may not send data: it lacks the scope 'ingest'"
+
+
+def test_a_disabled_tenant_s_keys_are_refused_within_five_seconds(exposed: RunningIngest, store: Connection) -> None:
+    key = create_key(store, "acme", create_tenant=True).key
+    assert send(exposed, key) == 200
+    store.execute("UPDATE tenants SET disabled_at = now() WHERE id = 'acme'")
+    deadline = time.monotonic() + REVOKED_SECONDS
+    while send(exposed, key) == 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert send(exposed, key) == 403
 
 
 def test_a_revoked_key_dies_within_five_seconds(exposed: RunningIngest, store: Connection) -> None:

@@ -10,6 +10,7 @@ import socket
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from unittest.mock import Mock
 
 import httpx
@@ -27,7 +28,7 @@ from schema.signal import Signal
 from tests.ingest.conftest import MAX_REQUEST_BYTES
 from tests.ingest.requests import one_of, span, traces
 from tests.ingest.status import parse_status
-from tests.support.ingest import RunningIngest, decode
+from tests.support.ingest import RunningIngest, decode, running_ingest
 from tests.support.otel_client import http_exporters, send_one_of_each
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
@@ -183,8 +184,17 @@ def test_a_client_that_hangs_up_in_mid_body_disturbs_nobody(ingest: RunningInges
 
 def test_health_says_what_cannot_be_reached(client: httpx.Client) -> None:
     assert client.get("/healthz").status_code == 200
-    ready = client.get("/readyz")
-    assert (ready.status_code, list(ready.json()["failed"])) == (503, ["postgres"])
+    assert client.get("/readyz").status_code == 200
+
+
+def test_without_rules_nothing_passes_and_readiness_says_so(tmp_path: Path) -> None:
+    """Nobody knows what to mask until PostgreSQL was asked once."""
+    with running_ingest(tmp_path) as ingest, httpx.Client(base_url=f"http://{ingest.otlp_http}", timeout=10) as client:
+        assert client.get("/healthz").status_code == 200
+        ready = client.get("/readyz")
+        assert (ready.status_code, set(ready.json()["failed"])) == (503, {"postgres", "rules"})
+        answer = client.post("/v1/traces", content=GOOD, headers={"content-type": PROTOBUF})
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
 
 
 def test_a_body_counts_as_held_until_it_is_inflated(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,17 +17,17 @@ from schema.signal import Signal
 from tests.ingest.client import GrpcClient
 from tests.ingest.requests import one_of
 from tests.support.components import Component, start
-from tests.support.ingest import NOWHERE, decode
+from tests.support.ingest import decode
 
 ANY_PORT = "127.0.0.1:0"
 
 
-def environment(directory: Path) -> dict[str, str]:
-    return {"OTELHOUSE_LOG_URL": f"embedded:{directory / 'log'}", "OTELHOUSE_POSTGRES_URL": NOWHERE}
+def environment(directory: Path, postgres_url: str) -> dict[str, str]:
+    return {"OTELHOUSE_LOG_URL": f"embedded:{directory / 'log'}", "OTELHOUSE_POSTGRES_URL": postgres_url}
 
 
-def start_ingest(directory: Path) -> Component:
-    return start(["ingest", "--otlp-grpc", ANY_PORT, "--otlp-http", ANY_PORT], environment(directory))
+def start_ingest(directory: Path, postgres_url: str) -> Component:
+    return start(["ingest", "--otlp-grpc", ANY_PORT, "--otlp-http", ANY_PORT], environment(directory, postgres_url))
 
 
 def names_in_log(directory: Path) -> set[str]:
@@ -73,8 +73,10 @@ class Senders:
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
-def test_nothing_acknowledged_is_lost_when_ingest_ends_in_the_middle_of_calls(tmp_path: Path, end: str) -> None:
-    ingest = start_ingest(tmp_path)
+def test_nothing_acknowledged_is_lost_when_ingest_ends_in_the_middle_of_calls(
+    tmp_path: Path, metadata_url: str, end: str
+) -> None:
+    ingest = start_ingest(tmp_path, metadata_url)
     senders = Senders(ingest.ready["otlp_grpc"])
     time.sleep(0.5)
     began = time.monotonic()

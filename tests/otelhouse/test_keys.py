@@ -9,41 +9,44 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
+from otelhouse import audit
 from otelhouse.config import PostgresSettings
 from otelhouse.keys import (
-    Connection,
     InvalidTenant,
     Tenant,
     UnknownKey,
     UnknownTenant,
     bearer_key,
     create_key,
-    find_by_hash,
+    find_by_prefix,
     find_tenant,
     hash_key,
     list_keys,
+    prefix_of,
     revoke_key,
 )
-from otelhouse.postgres import connect
-from schema.migrations import migrations
+from otelhouse.postgres import Connection, connect
+from tests.support.postgres import migrate_postgres
 
 
 @pytest.fixture
 def connection(postgres_url: str) -> Iterator[Connection]:
+    migrate_postgres(postgres_url)
     with connect(PostgresSettings(url=SecretStr(postgres_url))) as made:
-        for migration in migrations("postgres"):
-            made.execute(migration.text)
         yield made
 
 
 def tenant_of(connection: Connection, key: str) -> Tenant | None:
-    return find_by_hash(connection, [hash_key(key)]).get(hash_key(key))
+    found = find_by_prefix(connection, [prefix_of(key)])
+    return next((principal.tenant for _, digest, principal in found if digest == hash_key(key)), None)
 
 
 def test_a_key_finds_its_tenant_and_is_stored_nowhere(connection: Connection) -> None:
     made = create_key(connection, "default", "laptop")
     connection.execute("UPDATE tenants SET retention_class_logs = 5 WHERE id = 'default'")
-    assert tenant_of(connection, made.key) == Tenant("default", (0, 0, 5)) == find_tenant(connection, "default")
+    keyless = find_tenant(connection, "default")
+    assert keyless is not None
+    assert tenant_of(connection, made.key) == Tenant("default", (0, 0, 5)) == keyless.tenant
     stored = connection.execute("SELECT api_keys::text FROM api_keys").fetchall()
     assert made.key not in str(stored)
     assert made.key.startswith(made.prefix)
@@ -79,6 +82,25 @@ def test_a_tenant_is_made_only_when_asked_for(connection: Connection) -> None:
     assert tenant_of(connection, made.key) == Tenant("acme")
     assert [key.tenant for key in list_keys(connection, "acme")] == ["acme"]
     assert list_keys(connection, "default") == []
+
+
+def test_making_and_revoking_a_key_are_in_the_audit_log_without_the_key(connection: Connection) -> None:
+    made = create_key(connection, "acme", "agent", create_tenant=True, actor="cli:ann")
+    revoke_key(connection, made.prefix, actor="cli:bob")
+    revoke_key(connection, made.prefix, actor="cli:bob")  # changes nothing
+    entries = audit.read(connection, "acme")
+    assert [(each.actor, each.action, each.object) for each in entries] == [
+        ("cli:bob", "key.revoke", made.prefix),
+        ("cli:ann", "key.create", made.prefix),
+        ("cli:ann", "tenant.create", ""),
+    ]
+    assert made.key not in str(entries)
+
+
+def test_a_key_that_is_not_made_leaves_no_trace(connection: Connection) -> None:
+    with pytest.raises(UnknownTenant):
+        create_key(connection, "acme")
+    assert audit.read(connection) == []
 
 
 @pytest.mark.parametrize("name", ["", "Acme", "a b", "x" * 64, "-a"])

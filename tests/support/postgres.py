@@ -18,6 +18,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from schema.migrations import migrations
+
 DEBIAN_BINARIES = Path("/usr/lib/postgresql/15/bin")
 
 _names = count()
@@ -101,6 +103,21 @@ def postgres_server() -> Iterator[PostgresServer]:
     """The embedded PostgreSQL."""
     with embedded_server() as server:
         yield server
+
+
+def migrate_postgres(url: str) -> None:
+    """Give a database our tables."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        for migration in migrations("postgres"):
+            connection.execute(migration.text.encode())
+
+
+@pytest.fixture(scope="session")
+def metadata_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """Connection string of a database with our tables, for tests that only need the tenant `default`."""
+    with postgres_server.database() as url:
+        migrate_postgres(url)
+        yield url
 
 
 @pytest.fixture
