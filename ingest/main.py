@@ -25,6 +25,7 @@ from ingest.receivers.http import otlp_routes
 from ingest.receivers.otlp import OtlpReceiver
 from ingest.steps.admit import Admit
 from ingest.steps.authenticate import Authenticate
+from ingest.steps.control import Control, compile_rules
 from ingest.steps.publish import Publish
 from ingest.steps.scan import scan
 from ingest.steps.split import Split
@@ -94,10 +95,12 @@ def _commits(
     workers: ThreadPoolExecutor,
     clock: Clock,
     accounts: Accounts,
+    rules: RuleFeed,
 ) -> Mapping[Signal, GroupCommit]:
     """What a call goes through once it is authenticated, with all calls that wait beside it."""
     steps = (
         validate,
+        Control(Policies(rules, Kind.CONTROL, compile_rules).of, topics.want),
         Split(topics),
     )
     publish = Publish(producer)
@@ -129,7 +132,7 @@ async def _serve(
     admit = Admit(limiter, accounts)
     sharing = Sharing(limiter, Heartbeat(pool))
     sharing.start()
-    commits = _commits(producer, topics, budget, workers, clock, accounts)
+    commits = _commits(producer, topics, budget, workers, clock, accounts, rules)
 
     def receiver(protocol: str, address: Address) -> OtlpReceiver:
         keyless = address.is_loopback
