@@ -17,13 +17,25 @@ from numba.core.dispatcher import Dispatcher
 
 import schema.hash
 from schema.signal import Signal
-from schema.wire import count, distinct, gather, kernel, layout, reading, splice, valuetext
+from schema.wire import count, distinct, gather, json_kernel, json_reading, kernel, layout, reading, splice, valuetext
 from schema.wire.descriptors import Owner
 from schema.wire.maps import to_map
 from schema.wire.scan import join, scan
 from schema.wire.split import split
 
-MODULES: tuple[ModuleType, ...] = (schema.hash, reading, count, distinct, gather, kernel, layout, splice, valuetext)
+MODULES: tuple[ModuleType, ...] = (
+    schema.hash,
+    reading,
+    count,
+    distinct,
+    gather,
+    kernel,
+    layout,
+    splice,
+    valuetext,
+    json_reading,
+    json_kernel,
+)
 """Where the kernels are."""
 
 
