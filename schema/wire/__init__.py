@@ -9,14 +9,15 @@
 
 The tables and their parents: resources -> call, scopes -> resources, items (Span, Metric, LogRecord) -> scopes,
 events, links and points -> items, exemplars and quantiles -> points; attributes -> the row of their owner, which
-may be any of them. Their columns stand in `schema/wire/descriptors.py`.
+may be any of them; values (nested in arrays and maps) -> attributes, items (a log's body) or values. Their columns
+stand in `schema/wire/descriptors.py`.
 """
 
 from __future__ import annotations
 
 from schema.wire.columns import Table
 from schema.wire.count import count_items
-from schema.wire.descriptors import MetricData, Owner, Tab, ValueKind
+from schema.wire.descriptors import Holder, MetricData, Owner, Tab, ValueKind
 from schema.wire.edits import Edits
 from schema.wire.errors import ErrorCode
 from schema.wire.scan import Scan, join, rescan, scan
@@ -27,6 +28,7 @@ from schema.wire.split import Piece, Split, item_counts, split
 __all__ = [
     "Edits",
     "ErrorCode",
+    "Holder",
     "MetricData",
     "Owner",
     "Piece",

@@ -3,8 +3,7 @@
 Written by hand, because importing the generated modules costs 100 ms and 20 MB; a test compares every line with
 the official descriptors of opentelemetry-proto. Tables are named alike for the three signals, so that code for
 them is written once. A message that may occur once is inlined into its parent's row under a dotted name; one that
-repeats has a table of its own. Fields that are only validated (entity references, values nested in arrays and
-maps) have no column.
+repeats has a table of its own. Fields that are only validated (entity references) have no column.
 """
 
 from __future__ import annotations
@@ -31,6 +30,7 @@ class Tab(IntEnum):
     EXPLICIT_BOUNDS = 10
     POSITIVE_COUNTS = 11
     NEGATIVE_COUNTS = 12
+    VALUES = 13
 
 
 LISTS = (Tab.BUCKET_COUNTS, Tab.EXPLICIT_BOUNDS, Tab.POSITIVE_COUNTS, Tab.NEGATIVE_COUNTS)
@@ -58,6 +58,16 @@ OWNER_TABLE = {
     Owner.POINT: Tab.POINTS,
     Owner.EXEMPLAR: Tab.EXEMPLARS,
 }
+
+
+class Holder(IntEnum):
+    """What holds a nested value, an element of an array or a map: the table in which its parent row stands."""
+
+    ATTRIBUTE = 0
+    BODY = 1
+    """A log record's body; the parent is the row in the items."""
+    VALUE = 2
+    """Another nested value."""
 
 
 class ValueKind(IntEnum):
@@ -150,13 +160,11 @@ def _checked(number: int, message: str) -> Field:
     return Field(number, Type.MESSAGE, message=message)
 
 
-def _any_value(column: str) -> Message:
-    """AnyValue whose parts go to `column`, `column`.kind and `column`.number; "" only validates."""
+def _any_value(column: str, array: str, pairs: str) -> Message:
+    """AnyValue whose parts go to `column`, `column`.kind and `column`.number; names of its array and its map."""
 
     def member(number: int, type_: Type, part: str, message: str = "") -> Field:
         union = (number,) if message else ()
-        if not column:
-            return Field(number, type_, message=message, union=union)
         return Field(number, type_, column + part, (f"{column}.kind", number), message, union=union)
 
     return (
@@ -164,10 +172,10 @@ def _any_value(column: str) -> Message:
         member(2, Type.BOOL, ".number"),
         member(3, Type.INT64, ".number"),
         member(4, Type.DOUBLE, ".number"),
-        member(5, Type.MESSAGE, "", "ArrayValue"),
-        member(6, Type.MESSAGE, "", "KeyValueList"),
+        member(5, Type.MESSAGE, "", array),
+        member(6, Type.MESSAGE, "", pairs),
         member(7, Type.BYTES, ""),
-        Field(8, Type.INT32, "", (f"{column}.kind", 8) if column else None),
+        Field(8, Type.INT32, "", (f"{column}.kind", 8)),
     )
 
 
@@ -185,11 +193,13 @@ _COMMON: dict[str, Message] = {
         Field(4, Type.UINT32),
     ),
     "KeyValue": (Field(1, Type.STRING, "key"), _inline(2, "AnyValue"), Field(3, Type.INT32)),
-    "AnyValue": _any_value("value"),
-    "ArrayValue": (_checked(1, "NestedValue"),),
-    "KeyValueList": (_checked(1, "NestedKeyValue"),),
-    "NestedKeyValue": (Field(1, Type.STRING), _inline(2, "NestedValue"), Field(3, Type.INT32)),
-    "NestedValue": _any_value(""),
+    "AnyValue": _any_value("value", "ArrayValue", "KeyValueList"),
+    "ArrayValue": (_rows(1, "NestedValue", Tab.VALUES, Holder.ATTRIBUTE),),
+    "KeyValueList": (_rows(1, "NestedKeyValue", Tab.VALUES, Holder.ATTRIBUTE),),
+    "NestedKeyValue": (Field(1, Type.STRING, "key"), _inline(2, "NestedValue"), Field(3, Type.INT32)),
+    "NestedValue": _any_value("value", "NestedArray", "NestedList"),
+    "NestedArray": (_rows(1, "NestedValue", Tab.VALUES, Holder.VALUE),),
+    "NestedList": (_rows(1, "NestedKeyValue", Tab.VALUES, Holder.VALUE),),
 }
 
 _RESOURCE_FIELDS: Message = (_inline(1, "Resource", "resource"), Field(3, Type.STRING, "schema_url"))
@@ -251,7 +261,9 @@ _LOGS: dict[str, Message] = {
         Field(11, Type.FIXED64, "observed_time_unix_nano"),
         Field(12, Type.STRING, "event_name"),
     ),
-    "Body": _any_value("body"),
+    "Body": _any_value("body", "BodyArray", "BodyList"),
+    "BodyArray": (_rows(1, "NestedValue", Tab.VALUES, Holder.BODY),),
+    "BodyList": (_rows(1, "NestedKeyValue", Tab.VALUES, Holder.BODY),),
 }
 
 
@@ -379,12 +391,16 @@ MESSAGES: dict[Signal, dict[str, Message]] = {
     Signal.LOGS: _LOGS | _COMMON,
 }
 """For each signal: message name -> fields. "Request" is the root; a name that is not the .proto's own stands for a
-message of the same shape whose columns have other names (Body, NestedValue, NestedKeyValue, Positive, Negative)."""
+message of the same shape whose columns have other names or whose rows another parent (`PROTO_NAME`)."""
 
 PROTO_NAME = {
     "Body": "AnyValue",
     "NestedValue": "AnyValue",
     "NestedKeyValue": "KeyValue",
+    "NestedArray": "ArrayValue",
+    "NestedList": "KeyValueList",
+    "BodyArray": "ArrayValue",
+    "BodyList": "KeyValueList",
     "Positive": "Buckets",
     "Negative": "Buckets",
 }

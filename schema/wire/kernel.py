@@ -57,9 +57,10 @@ SCATTERED = int(ErrorCode.SCATTERED)
 TOO_MANY = int(ErrorCode.TOO_MANY)
 
 ROW_BYTES = 16
-ROW_ALLOWANCE = 1 << 20
-"""Rows of a body may take this many bytes for each of its own, and the allowance. Real requests take up to five; an
-empty attribute of two bytes would take 48."""
+ROW_ALLOWANCE = 16 << 20
+MAX_ROW_BYTES = 320 << 20
+"""Rows of a body may take so many bytes for each of its own, and the allowance, and never more than the last. Real
+requests take up to nine for each; an empty attribute of two bytes would take 48."""
 
 _ATTRIBUTE = program(Signal.TRACES).columns[Tab.ATTRIBUTES]
 ATTRIBUTES = int(Tab.ATTRIBUTES)
@@ -222,6 +223,8 @@ def scan_body(data, p, stop, call, fields, words, base, room, count, ints, longs
                 if op == OP_STRING and not valid_utf8(data, p, p + length):
                     return -ERR_UTF8
                 if column >= 0:
+                    if get32(ints, at + column) != 0:
+                        scattered = SCATTERED  # the last one counts, but the bytes hold both
                     put32(ints, at + column, p)
                     put32(ints, at + column + 1, length)
                 p += length
@@ -320,7 +323,7 @@ def scan_bodies(data, bounds, fields, words, base, room, count, ints, longs, sta
         size = np.int64(0)
         for table in range(len(count)):
             size += 8 * (count[table] - before[table]) * words[table]
-        if size > ROW_BYTES * (bounds[call + 1] - bounds[call]) + ROW_ALLOWANCE:
+        if size > min(ROW_BYTES * (bounds[call + 1] - bounds[call]) + ROW_ALLOWANCE, MAX_ROW_BYTES):
             code = TOO_MANY
         status[call] = code
         if code != 0:

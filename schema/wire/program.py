@@ -22,7 +22,7 @@ start and end. A row of a list table is only (parent, 0, number)."""
 HEADER = 5
 LIST_WORDS = 2
 
-_AUX_NAME = {Tab.ATTRIBUTES: "owner", Tab.POINTS: "data"}
+_AUX_NAME = {Tab.ATTRIBUTES: "owner", Tab.POINTS: "data", Tab.VALUES: "holder"}
 """Columns that show a row's AUX under a name."""
 
 FIELD_BITS = 5

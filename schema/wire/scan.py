@@ -34,6 +34,7 @@ _BYTES_A_ROW = {
     Tab.EXPLICIT_BOUNDS: 16,
     Tab.POSITIVE_COUNTS: 32,
     Tab.NEGATIVE_COUNTS: 32,
+    Tab.VALUES: 256,
 }
 """First guess of a table's rows: the pass is repeated, with the counts of the first, where it was too low."""
 
@@ -133,6 +134,14 @@ class Scan:
     def exemplars(self) -> Table:
         """One row an Exemplar; parent: points."""
         return self.table(Tab.EXEMPLARS)
+
+    @property
+    def values(self) -> Table:
+        """One row an AnyValue in an array or (with its "key") in a map, at any depth, outer ones first.
+
+        Column "holder" (Holder) says in which table the parent is.
+        """
+        return self.table(Tab.VALUES)
 
     @property
     def quantiles(self) -> Table:

@@ -16,7 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from schema.signal import Signal
 from schema.wire import Scan, Slices, Table
-from schema.wire.descriptors import MESSAGES, PROTO_NAME, Field, Tab, Type
+from schema.wire.descriptors import LISTS, MESSAGES, PROTO_NAME, Field, Holder, Tab, Type
 
 REQUEST: dict[Signal, Any] = {
     Signal.TRACES: ExportTraceServiceRequest,
@@ -98,11 +98,16 @@ def scanned(result: Scan) -> dict[Tab, list[Row]]:
 
 def _rows(tab: Tab, table: Table) -> list[Row]:
     rows: list[Row] = [{"parent": int(parent)} for parent in table.parent]
-    if tab < Tab.BUCKET_COUNTS:
+    if tab not in LISTS:
         for row, aux in zip(rows, table.aux, strict=True):
             row["aux"] = int(aux)
     for name in table.names:
-        if (tab, name) in ((Tab.ATTRIBUTES, "owner"), (Tab.POINTS, "data"), (Tab.RESOURCES, "resource")):
+        if (tab, name) in (
+            (Tab.ATTRIBUTES, "owner"),
+            (Tab.VALUES, "holder"),
+            (Tab.POINTS, "data"),
+            (Tab.RESOURCES, "resource"),
+        ):
             continue
         if name == "scope":
             continue
@@ -126,7 +131,10 @@ def differences(result: Scan, requests: Iterable[tuple[int, Message]]) -> list[s
     """What the scan and the objects disagree on; absent equals the type's zero."""
     expected = Tables(result.signal, requests).rows
     found = []
-    for tab, rows in scanned(result).items():
+    ours_by_tab = scanned(result)
+    for tables in (ours_by_tab, expected):
+        _name_parents(tables)
+    for tab, rows in ours_by_tab.items():
         if len(rows) != len(expected[tab]):
             found.append(f"{tab.name}: {len(rows)} rows, expected {len(expected[tab])}")
             continue
@@ -139,7 +147,25 @@ def differences(result: Scan, requests: Iterable[tuple[int, Message]]) -> list[s
 
 def _grouped(tab: Tab, rows: list[Row]) -> list[Row]:
     """Attributes by owner: the objects lose how those of different owners interleave on the wire."""
+    if tab is Tab.VALUES:
+        return sorted(rows, key=lambda row: row["parent"])
     return sorted(rows, key=lambda row: row["aux"]) if tab is Tab.ATTRIBUTES else rows
+
+
+def _name_parents(tables: dict[Tab, list[Row]]) -> None:
+    """Name each nested value by its way from the attribute or body down, as row numbers depend on that order, too."""
+    attributes = sorted(range(len(tables[Tab.ATTRIBUTES])), key=lambda row: tables[Tab.ATTRIBUTES][row]["aux"])
+    rank = {row: i for i, row in enumerate(attributes)}
+    values = tables[Tab.VALUES]
+    children: dict[tuple[int, ...], int] = {}
+    for row in values:
+        parent = row["parent"]
+        if row["aux"] == Holder.VALUE:
+            above = values[parent]["parent"]
+        else:
+            above = (row["aux"], rank[parent] if row["aux"] == Holder.ATTRIBUTE else parent)
+        children[above] = children.get(above, -1) + 1
+        row["parent"] = (*above, children[above])
 
 
 def _same(ours: Any, theirs: Any) -> bool:

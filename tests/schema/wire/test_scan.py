@@ -9,7 +9,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from schema.signal import Signal
-from schema.wire import ErrorCode, MetricData, Owner, Slices, join, scan
+from schema.wire import ErrorCode, Holder, MetricData, Owner, Slices, join, scan
 from tests.schema.wire.mutate import delimited, varint
 
 
@@ -110,11 +110,48 @@ def test_more_rows_than_guessed_are_all_there() -> None:
 
 
 def test_a_body_of_masses_of_empty_messages_is_refused_before_it_takes_memory() -> None:
-    span = delimited(2, delimited(9, b"") * 1_000_000)
+    span = delimited(2, delimited(9, b"") * 3_000_000)
     good = bodies(request("a"))[0]
     result = scan(Signal.TRACES, *join([good, delimited(1, delimited(2, span)), good]))
     assert result.status.tolist() == [ErrorCode.OK, ErrorCode.TOO_MANY, ErrorCode.OK]
     assert result.items.call.tolist() == [0, 2]
+
+
+def test_a_million_attributes_on_a_span_are_taken() -> None:
+    attribute = delimited(9, delimited(1, b"k") + delimited(2, varint(3 << 3) + b"\x01"))
+    result = scan(Signal.TRACES, *join([delimited(1, delimited(2, delimited(2, attribute * 1_000_000)))]))
+    assert result.status.tolist() == [0]
+    assert len(result.attributes) == 1_000_000
+
+
+def test_values_in_arrays_and_maps_have_rows_at_any_depth() -> None:
+    def text(word: bytes) -> bytes:
+        return delimited(1, word)
+
+    def array(*values: bytes) -> bytes:
+        return delimited(5, b"".join(delimited(1, value) for value in values))
+
+    def pairs(key: bytes, value: bytes) -> bytes:
+        return delimited(6, delimited(1, delimited(1, key) + delimited(2, value)))
+
+    attribute = delimited(6, delimited(1, b"k") + delimited(2, array(text(b"a"), pairs(b"in", array(text(b"b"))))))
+    record = delimited(5, pairs(b"body", text(b"c"))) + attribute
+    result = scan(Signal.LOGS, *join([delimited(1, delimited(2, delimited(2, record)))]))
+    values = result.values
+    assert values["holder"].tolist() == [Holder.BODY, Holder.ATTRIBUTE, Holder.ATTRIBUTE, Holder.VALUE, Holder.VALUE]
+    assert values.parent.tolist() == [0, 0, 0, 2, 3]
+    assert values["key"].tolist() == [b"body", b"", b"", b"in", b""]
+    assert values["value"].take(np.flatnonzero(values["value.kind"] == 1)).tolist() == [b"c", b"a", b"b"]
+
+
+@pytest.mark.parametrize(
+    "twice", [delimited(5, b"first") + delimited(5, b"last"), delimited(3, b"a") + delimited(3, b"")]
+)
+def test_of_a_string_that_comes_twice_only_the_last_is_in_the_bytes(twice: bytes) -> None:
+    result = scan(Signal.TRACES, *join([delimited(1, delimited(2, delimited(2, twice)))]))
+    assert result.status.tolist() == [0]
+    assert result.items["name"].tolist()[0] in (b"", b"last")
+    assert b"first" not in result.data.tobytes()
 
 
 def test_a_large_body_of_the_densest_histograms_is_taken() -> None:
