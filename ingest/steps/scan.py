@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ingest import metrics
 from ingest.answer import Code, Refused
 from ingest.batch import Batch, Call
 from schema.signal import Signal
@@ -22,8 +21,6 @@ def scan(signal: Signal, calls: Sequence[Call]) -> Batch:
         int(row): Refused(Code.INVALID, f"not a valid OTLP request: {ErrorCode(int(columns.status[row])).text}")
         for row in np.flatnonzero(columns.status)
     }
-    if refused:
-        metrics.malformed_calls.labels(signal.name.lower()).inc(len(refused))
     weights = item_counts(columns)
     tenants = [call.tenant for call in calls]
     received = np.bincount(columns.items.call, weights, len(calls)).astype(np.int64)

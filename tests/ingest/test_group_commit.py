@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from ingest import group_commit
+from ingest.accounts import Accounts
 from ingest.answer import Accepted, Code, Refused, unavailable
 from ingest.batch import Batch
 from ingest.budget import Budget
@@ -68,8 +69,10 @@ class House:
         self.log = HandLog()
         steps = (*first, validate, Split(self.log))  # type: ignore[arg-type]
         prepare = Prepare(signal, scan, steps, CLOCK)
+        self.accounts = Accounts(CLOCK)
+        publish = Publish(self.log)
         self.commit = GroupCommit(
-            signal, prepare, Publish(self.log), Budget(budget), ThreadPoolExecutor(1), SystemClock()
+            signal, prepare, publish, Budget(budget), ThreadPoolExecutor(1), SystemClock(), self.accounts
         )
 
     def send(self, *bodies: bytes, tenant: Tenant = TENANT) -> list[asyncio.Task[Accepted | Refused]]:
