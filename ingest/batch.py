@@ -22,11 +22,19 @@ class Reason(StrEnum):
     """Why an item is rejected while the rest of its call is kept; the value is a label of our metrics."""
 
     INVALID_ID = "invalid_id"
+    NO_NAME = "no_name"
+    NO_TEMPORALITY = "no_temporality"
+    NO_VALUE = "no_value"
+    BUCKETS = "buckets"
     TOO_LARGE = "too_large"
 
 
 _WORDS = {
     Reason.INVALID_ID: "have an invalid trace id or span id",
+    Reason.NO_NAME: "are of a metric without a name",
+    Reason.NO_TEMPORALITY: "are of a metric without an aggregation temporality",
+    Reason.NO_VALUE: "have no value",
+    Reason.BUCKETS: "have buckets that do not fit their bounds",
     Reason.TOO_LARGE: "are too large for the log",
 }
 
@@ -80,6 +88,18 @@ class Batch:
         """Leave these items (rows, each named once) out, count them for their calls and tell the client."""
         if len(rows):
             self.rejected[reason] = self._leave_out(rows) + self.rejected.get(reason, 0)
+
+    def reject_points(self, rows: npt.NDArray[np.int64], reason: Reason) -> None:
+        """Take these data points (rows of `scan.points`) out of metrics that stay, and tell the client.
+
+        Applies the edits: tables are new afterwards, but for rows of items.
+        """
+        points = self.scan.points
+        none = np.zeros(len(rows), np.int64)
+        self.edits.replace(points.tag[rows], points.end[rows], np.empty(0, np.uint8), none, none)
+        counts = self._by_call(points.parent[rows].astype(np.int64), np.ones(len(rows), np.int64))
+        self.rejected[reason] = counts + self.rejected.get(reason, 0)
+        self.apply_edits()
 
     def drop(self, rows: npt.NDArray[np.int64], cause: str) -> None:
         """Leave these items (rows, each named once and kept so far) out; the client is not told.

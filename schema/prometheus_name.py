@@ -17,6 +17,7 @@ from functools import lru_cache
 EXACT_SCOPE = "otelhouse.remote_write"
 """Scope of metrics that came by Prometheus remote write: their names and labels are Prometheus' own already."""
 
+
 class MetricKind(IntEnum):
     """What a Metric carries; the numbers are the tags of its `data` fields in metrics.proto."""
 

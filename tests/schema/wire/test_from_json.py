@@ -46,6 +46,13 @@ def test_valid_documents_become_what_the_official_library_makes_of_them(signal: 
         assert same(from_json(signal, text), expected, signal), text
 
 
+def attempt(signal: Signal, text: bytes) -> tuple[bytes, JsonError | None]:
+    try:
+        return from_json(signal, text), None
+    except JsonRejected as rejected:
+        return b"", rejected.error
+
+
 def fuzz(signal: Signal, cases: int, seed: int) -> tuple[int, int]:
     """Damaged documents -> (accepted, rejected). What the library takes, we take, and read alike; never a crash."""
     rng = random.Random(seed)
@@ -55,10 +62,9 @@ def fuzz(signal: Signal, cases: int, seed: int) -> tuple[int, int]:
         for _ in range(20):
             text = damage(whole, rng)
             expected = parse(signal, text)
-            try:
-                made = from_json(signal, text)
-            except JsonRejected as error:
-                assert expected is None or error.error in _STRICTER, (seed, text)
+            made, error = attempt(signal, text)
+            if error is not None:
+                assert expected is None or error in _STRICTER, (seed, text)
                 rejected += 1
                 continue
             # Where we take more than the library (see docs/otlp.md), what we make is at least a request.
@@ -71,8 +77,8 @@ _STRICTER = (JsonError.SYNTAX, JsonError.BASE64, JsonError.TYPE, JsonError.ENUM)
 """The library takes NaN without quotes and numbers with spaces around, and passes over what is not base64 and over
 names that an enum does not have."""
 
-_PIECES = (b"{", b"}", b"[", b"]", b",", b":", b'"', b"null", b"true", b"-", b"1e9", b"0.5", b"\\u00", b"\\ud83d", b"\xc3",
-           b'"a":1,', b"18446744073709551616", b"{}", b"[]")  # fmt: skip
+_PIECES = (b"{", b"}", b"[", b"]", b",", b":", b'"', b"null", b"true", b"-", b"1e9", b"0.5", b"\\u00", b"\\ud83d",
+           b"\xc3", b'"a":1,', b"18446744073709551616", b"{}", b"[]")  # fmt: skip
 
 
 def damage(text: bytes, rng: random.Random) -> bytes:
