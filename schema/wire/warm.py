@@ -16,6 +16,9 @@ import numpy as np
 from numba.core.dispatcher import Dispatcher
 
 import schema.hash
+import schema.remote_write.histogram
+import schema.remote_write.reading
+import schema.remote_write.writing
 from schema.signal import Signal
 from schema.wire import count, distinct, gather, json_kernel, json_reading, kernel, layout, reading, splice, valuetext
 from schema.wire.descriptors import Owner
@@ -35,6 +38,9 @@ MODULES: tuple[ModuleType, ...] = (
     valuetext,
     json_reading,
     json_kernel,
+    schema.remote_write.histogram,
+    schema.remote_write.reading,
+    schema.remote_write.writing,
 )
 """Where the kernels are."""
 
