@@ -38,7 +38,7 @@ def parse(signal: Signal, text: bytes) -> Message | None:
         document = json.loads(text, object_pairs_hook=_once)
         document = _ids(document, lambda digits: base64.b64encode(binascii.unhexlify(digits)).decode(), None)
         json_format.ParseDict(document, message, ignore_unknown_fields=True)
-    except (json_format.ParseError, ValueError, TypeError, RecursionError, AttributeError, SystemError):
+    except (json_format.ParseError, ValueError, TypeError, RecursionError, AttributeError, OverflowError, SystemError):
         return None
     return message
 
