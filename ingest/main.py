@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 
-import uvloop
-from starlette.applications import Starlette
-
 from ingest.accounts import Accounts
 from ingest.accounts_table import AccountsTable
 from ingest.budget import Budget
+from ingest.degrade.monitor import Monitor
+from ingest.front.routes import Routes
+from ingest.front.server import Server
 from ingest.group_commit import GroupCommit
 from ingest.limits.heartbeat import Heartbeat, Sharing
 from ingest.limits.limiter import Limiter
@@ -21,25 +21,25 @@ from ingest.limits.policy import CompileLimits, default_limits
 from ingest.policies import Policies
 from ingest.prepare import Prepare
 from ingest.receivers.grpc import GrpcFront
-from ingest.receivers.http import otlp_routes
+from ingest.receivers.http import otlp_exports
 from ingest.receivers.otlp import OtlpReceiver
+from ingest.receivers.reading import Inflating
 from ingest.steps.admit import Admit
 from ingest.steps.authenticate import Authenticate
 from ingest.steps.control import Control, compile_rules
+from ingest.steps.degrade import Degrade
 from ingest.steps.publish import Publish
 from ingest.steps.scan import scan
 from ingest.steps.split import Split
 from ingest.steps.validate import validate
 from ingest.topics import Topics
 from otelhouse import postgres
-from otelhouse.address import Address
 from otelhouse.bus import open_log
 from otelhouse.bus.contract import Log, Producer
 from otelhouse.clock import Clock
 from otelhouse.component import Ready
 from otelhouse.config import Settings
-from otelhouse.health import Readiness, health_routes
-from otelhouse.http_server import bind, listening_address, serve_here
+from otelhouse.health import Readiness, health_pages
 from otelhouse.key_ring import KeyRing
 from otelhouse.rules.feed import RuleFeed
 from otelhouse.rules.rule import Kind
@@ -59,7 +59,7 @@ WORKERS = 2
 _log = get_logger(__name__)
 
 
-def run(settings: Settings, clock: Clock, stop: threading.Event, ready: Ready) -> None:
+def run(settings: Settings, clock: Clock, stop: threading.Event, ready: Ready, server: Server) -> None:
     """Serve OTLP until `stop` is set, then drain and return within ten seconds. Raises StartupError."""
     with ExitStack() as parts:
         log = open_log(settings.log, clock)
@@ -83,9 +83,8 @@ def run(settings: Settings, clock: Clock, stop: threading.Event, ready: Ready) -
         table = AccountsTable(accounts, pool, clock)
         table.start()
         parts.callback(table.close)
-        serving = _serve(settings, clock, stop, ready, log, producer, topics, keys, rules, pool, accounts)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(serving)
+        serving = _serve(settings, clock, stop, ready, server, log, producer, topics, keys, rules, pool, accounts)
+        asyncio.run_coroutine_threadsafe(serving, server.loop).result()
 
 
 def _commits(
@@ -96,11 +95,13 @@ def _commits(
     clock: Clock,
     accounts: Accounts,
     rules: RuleFeed,
+    monitor: Monitor,
 ) -> Mapping[Signal, GroupCommit]:
     """What a call goes through once it is authenticated, with all calls that wait beside it."""
     steps = (
         validate,
         Control(Policies(rules, Kind.CONTROL, compile_rules).of, topics.want),
+        Degrade(lambda: monitor.level),
         Split(topics),
     )
     publish = Publish(producer)
@@ -115,6 +116,7 @@ async def _serve(
     clock: Clock,
     stop: threading.Event,
     ready: Ready,
+    server: Server,
     log: Log,
     producer: Producer,
     topics: Topics,
@@ -132,11 +134,14 @@ async def _serve(
     admit = Admit(limiter, accounts)
     sharing = Sharing(limiter, Heartbeat(pool))
     sharing.start()
-    commits = _commits(producer, topics, budget, workers, clock, accounts, rules)
+    monitor = Monitor(settings.ingest, lambda: budget.share, threading.get_ident(), clock)
+    monitor.start()
+    commits = _commits(producer, topics, budget, workers, clock, accounts, rules, monitor)
 
-    def receiver(protocol: str, address: Address) -> OtlpReceiver:
-        keyless = address.is_loopback
-        return OtlpReceiver(protocol, authenticate, admit, commits, budget, keyless=keyless, max_request_bytes=limit)
+    inflating = Inflating(budget)
+
+    def receiver(protocol: str) -> OtlpReceiver:
+        return OtlpReceiver(protocol, authenticate, admit, commits, inflating, limit)
 
     readiness = Readiness()
     readiness.add("log", log.check)
@@ -144,23 +149,20 @@ async def _serve(
     readiness.add("postgres", lambda: postgres.check(settings.postgres))
     readiness.add("rules", rules.check)
 
-    grpc_address = listening_address(settings.ingest.otlp_grpc, "ingest.otlp_grpc")
-    http_address = listening_address(settings.ingest.otlp_http, "ingest.otlp_http")
-    routes = [*otlp_routes(receiver("http", http_address), budget), *health_routes(readiness)]
-    with bind(http_address, "ingest.otlp_http") as http_socket:
-        grpc = GrpcFront(receiver("grpc", grpc_address))
-        bound_grpc = await grpc.start(grpc_address)
-
-        def serving(bound_http: str) -> None:
-            ready({"otlp_grpc": str(bound_grpc), "otlp_http": bound_http})
-
-        await asyncio.to_thread(topics.wait, FIRST_LOOK_SECONDS)
-        await asyncio.to_thread(rules.wait, FIRST_LOOK_SECONDS)
-        http = asyncio.create_task(serve_here(Starlette(routes=routes), http_socket, stop, serving))
-        await asyncio.to_thread(stop.wait)
-        await asyncio.gather(grpc.stop(DRAIN_SECONDS), http)
+    routes = Routes(
+        GrpcFront(receiver("grpc"), budget, inflating),
+        otlp_exports(receiver("http"), budget, inflating),
+        health_pages(readiness),
+        server.keyless,
+    )
+    await asyncio.to_thread(topics.wait, FIRST_LOOK_SECONDS)
+    await asyncio.to_thread(rules.wait, FIRST_LOOK_SECONDS)
+    ready(await server.serve(routes))
+    await asyncio.to_thread(stop.wait)
+    await server.drain(DRAIN_SECONDS)
     with suppress(TimeoutError):  # a log that hangs shall not hold up the end; nothing of it was acknowledged
         await asyncio.wait_for(asyncio.gather(*(commit.drain() for commit in commits.values())), 0.5)
     await sharing.close()
+    await asyncio.to_thread(monitor.close)
     authenticate.close()
     workers.shutdown(wait=False)

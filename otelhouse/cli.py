@@ -22,7 +22,9 @@ from otelhouse.config_sources import ConfigError, Flag, Key
 from otelhouse.errors import StartupError
 from otelhouse.keys_cli import keys_app
 from otelhouse.otlp import exporting
+from otelhouse.rules_cli import rules_app
 from otelhouse.telemetry import configure_logs
+from otelhouse.tenants_cli import audit, certificates_app, secrets_app, tenants_app
 
 app = typer.Typer(
     help="OpenTelemetry in, ClickHouse under, answers out.",
@@ -33,6 +35,11 @@ app = typer.Typer(
 config_app = typer.Typer(help="Look at the configuration.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 app.add_typer(keys_app, name="keys")
+app.add_typer(tenants_app, name="tenants")
+app.add_typer(certificates_app, name="certificates")
+app.add_typer(secrets_app, name="secrets")
+app.add_typer(rules_app, name="rules")
+app.command("audit")(audit)
 app.command("accounts")(accounts)
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="TOML file with settings.", metavar="FILE")]
@@ -95,9 +102,9 @@ def ingest(otlp_grpc: GrpcOption = None, otlp_http: OtlpHttpOption = None, confi
         "ingest", config, {_OTLP_GRPC: ("--otlp-grpc", otlp_grpc), _OTLP_HTTP: ("--otlp-http", otlp_http)}
     )
     hold_stop_signals()
-    from ingest.main import run
+    from ingest.front.launch import launch
 
-    _serve("ingest", run, settings)
+    launch(settings)
 
 
 @app.command()

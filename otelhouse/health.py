@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.routing import Route
 
 Check = Callable[[], None]
 """Returns if the part can be reached, raises with a one-line reason if not. May block for two seconds."""
@@ -35,18 +40,45 @@ class Readiness:
         return failed
 
 
-def health_routes(readiness: Readiness) -> Sequence[Route]:
-    """Routes to mount in a component's HTTP application."""
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An answer of HTTP."""
 
-    async def healthz(_: Request) -> Response:
-        return JSONResponse({"status": "alive"})
+    status: int
+    media_type: str
+    body: bytes
 
-    async def readyz(_: Request) -> Response:
+
+def health_pages(readiness: Readiness) -> Mapping[str, Callable[[], Awaitable[Page]]]:
+    """What makes each page, by path."""
+
+    async def healthz() -> Page:
+        return _json(200, {"status": "alive"})
+
+    async def readyz() -> Page:
         failed = await asyncio.to_thread(readiness.failures)
-        status = "unavailable" if failed else "ready"
-        return JSONResponse({"status": status, "failed": failed}, status_code=503 if failed else 200)
+        return _json(503 if failed else 200, {"status": "unavailable" if failed else "ready", "failed": failed})
 
-    async def metrics(_: Request) -> Response:
-        return Response(await asyncio.to_thread(generate_latest), media_type=CONTENT_TYPE_LATEST)
+    async def metrics() -> Page:
+        return Page(200, CONTENT_TYPE_LATEST, await asyncio.to_thread(generate_latest))
 
-    return (Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics))
+    return {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics}
+
+
+def health_routes(readiness: Readiness) -> Sequence[Route]:
+    """The pages as routes to mount in a component's Starlette application."""
+    from starlette.responses import Response  # ingest answers without Starlette, and need not load it
+    from starlette.routing import Route
+
+    def endpoint(make: Callable[[], Awaitable[Page]]) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(_: Request) -> Response:
+            page = await make()
+            return Response(page.body, page.status, media_type=page.media_type)
+
+        return answer
+
+    return [Route(path, endpoint(make)) for path, make in health_pages(readiness).items()]
+
+
+def _json(status: int, document: Mapping[str, object]) -> Page:
+    return Page(status, "application/json", json.dumps(document, separators=(",", ":")).encode())

@@ -1,4 +1,4 @@
-"""Serves an ASGI application for a component: binds first, says when it serves, drains when told to stop."""
+"""Serves an ASGI application for a component: says when it serves, drains when told to stop."""
 
 from __future__ import annotations
 
@@ -11,38 +11,12 @@ from typing import Any
 import uvicorn
 import uvloop
 
-from otelhouse.address import Address, parse_address
-from otelhouse.errors import StartupError
+from otelhouse.address import Address
 from otelhouse.otlp.tracing import traced
 
 DRAIN_SECONDS = 8
-_BACKLOG = 1024
 _LOOK_SECONDS = 0.05
 _KEEP_ALIVE_SECONDS = 75  # longer than the 60 s between two exports of an SDK's metrics
-
-
-def listening_address(text: str, setting: str) -> Address:
-    """Read `host:port`. Raises StartupError, naming the setting."""
-    try:
-        return parse_address(text)
-    except ValueError as error:
-        raise StartupError(f"{setting}: {error}") from None
-
-
-def bind(address: Address, setting: str) -> socket.socket:
-    """A bound TCP socket, for the caller to close. Raises StartupError, naming the setting and the address."""
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    # asyncio turns off Nagle's algorithm only where the protocol is named, and it costs 40 ms an answer.
-    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind(address)
-        # Two sockets may bind one port with SO_REUSEADDR; only one may listen.
-        bound.listen(_BACKLOG)
-    except OSError as error:
-        bound.close()
-        raise StartupError(f"{setting}: cannot listen on {address}: {error.strerror or error}") from None
-    return bound
 
 
 def serve(app: Any, bound: socket.socket, stop: threading.Event, serving: Callable[[str], None]) -> None:

@@ -7,7 +7,8 @@ import threading
 from starlette.applications import Starlette
 
 from otelhouse.health import Readiness, health_routes
-from otelhouse.http_server import bind, listening_address, serve
+from otelhouse.http_server import serve
+from otelhouse.listening import bind, listening_address
 
 _SETTING = "processor.admin"
 

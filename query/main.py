@@ -14,7 +14,8 @@ from otelhouse import postgres
 from otelhouse.clock import Clock
 from otelhouse.config import Settings
 from otelhouse.health import Readiness, health_routes
-from otelhouse.http_server import bind, listening_address, serve
+from otelhouse.http_server import serve
+from otelhouse.listening import bind, listening_address
 from otelhouse.key_ring import KeyRing
 from query.database import Database
 from query.graphql.endpoints import to_endpoints

@@ -1,71 +1,120 @@
-"""OTLP/gRPC: a front of `OtlpReceiver` on grpcio, which inflates gzip and refuses other services itself."""
+"""OTLP/gRPC: a front of `OtlpReceiver` that speaks gRPC's framing over HTTP/2 (gRPC's PROTOCOL-HTTP2 document)."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from base64 import b64encode
+from collections.abc import Sequence
+from functools import partial
+from urllib.parse import quote
 
-import grpc
-from grpc import aio
-
+from ingest.answer import Code, Refused
+from ingest.budget import Budget
+from ingest.front.asgi import Headers, Message, Receive, Scope, Send
+from ingest.receivers.content import decompress, too_large
 from ingest.receivers.encoding import Encoding
-from ingest.receivers.otlp import OtlpReceiver
-from otelhouse.address import Address
-from otelhouse.errors import StartupError
-from otelhouse.http_server import bind
+from ingest.receivers.otlp import Answer, Caller, OtlpReceiver
+from ingest.receivers.reading import Inflating, read_body
 from schema.signal import Signal
 
-_SETTING = "ingest.otlp_grpc"
-_STATUS_DETAILS = "grpc-status-details-bin"
-_CODES = {code.value[0]: code for code in grpc.StatusCode}
+_PREFIX = 5
+"""Bytes before a message: whether it is compressed, and its length."""
+_CODINGS = (b"", b"identity", b"gzip")
+_TYPE = (b"content-type", b"application/grpc")
+_START: Message = {"type": "http.response.start", "status": 200, "headers": [_TYPE], "trailers": True}
+_EMPTY: Message = {"type": "http.response.body", "body": bytes(_PREFIX)}
+_OK: Message = {"type": "http.response.trailers", "headers": [(b"grpc-status", b"0")]}
+_UNIMPLEMENTED, _NOT_FOUND = 12, 5
+_PRINTABLE = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
 
-Handler = Callable[[bytes, aio.ServicerContext[bytes, bytes]], Awaitable[bytes]]
+_HEALTH = "/grpc.health.v1.Health/Check"
+_SERVING = b"\x08\x01"
+"""A HealthCheckResponse (grpc/health/v1/health.proto)."""
+_SERVICES = ("", *(signal.grpc_method.split("/")[1] for signal in Signal))
 
 
 class GrpcFront:
-    """The gRPC listener."""
+    """An ASGI application for requests whose content type is gRPC's."""
 
-    def __init__(self, receiver: OtlpReceiver) -> None:
-        self._server = aio.server(
-            options=(
-                ("grpc.max_receive_message_length", receiver.max_request_bytes),
-                ("grpc.so_reuseport", 0),  # or a second ingest would take half of this one's connections
-            )
+    def __init__(self, receiver: OtlpReceiver, budget: Budget, inflating: Inflating) -> None:
+        self._receiver = receiver
+        self._budget = budget
+        self._inflating = inflating
+        self._signals = {signal.grpc_method: signal for signal in Signal}
+        self.methods = frozenset((*self._signals, _HEALTH))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send, caller: Caller) -> None:
+        """Answer one call."""
+        signal = self._signals.get(scope["path"])
+        if signal is None:
+            await self._other(scope, receive, send)
+            return
+        headers = caller.headers
+        answer = await self._receiver.handle(
+            signal, Encoding.PROTOBUF, caller, partial(self._message, headers, receive)
         )
-        self._server.add_generic_rpc_handlers((_Services(receiver),))
+        if answer.code is Code.OK:
+            await send(_START)
+            body = answer.body
+            await send({"type": "http.response.body", "body": _frame(body)} if body else _EMPTY)
+            await send(_OK)
+        else:
+            await _refuse(send, answer.code.grpc, answer.message, _details(answer))
 
-    async def start(self, address: Address) -> Address:
-        """Listen; returns the bound address. Raises StartupError."""
-        bind(address, _SETTING).close()  # says why it cannot be bound, which grpcio does not
-        try:
-            port = self._server.add_insecure_port(str(address))
-        except RuntimeError:
-            raise StartupError(f"{_SETTING}: cannot listen on {address}") from None
-        await self._server.start()
-        return Address(address.host, port)
+    async def _message(self, headers: Headers, receive: Receive) -> bytes:
+        """The one message of a unary call, inflated. Raises Refused, Disconnected."""
+        limit = self._receiver.max_request_bytes
+        body = await read_body(receive, limit + _PREFIX, limit, self._budget)
+        if len(body) < _PREFIX:
+            raise Refused(Code.INVALID, "the call has no whole message")
+        size = int.from_bytes(body[1:_PREFIX], "big")
+        if size > limit:
+            raise too_large(limit)
+        if len(body) != _PREFIX + size:
+            raise Refused(Code.INVALID, "the call must have one whole message")
+        flag = body[0]
+        message = body[_PREFIX:]
+        if not flag:
+            return message
+        coding = headers.get(b"grpc-encoding", b"")
+        if flag != 1 or coding not in _CODINGS:
+            raise Refused(Code.UNSUPPORTED, "the message encoding must be gzip or identity")
+        if coding != b"gzip":
+            raise Refused(Code.INVALID, "the message is marked as compressed, and no grpc-encoding says how")
+        return await self._inflating(message, partial(decompress, "gzip", limit=limit))
 
-    async def stop(self, seconds: float) -> None:
-        """Take no more calls; those under way have this long to end."""
-        await self._server.stop(seconds)
+    async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] != _HEALTH:
+            await _refuse(send, _UNIMPLEMENTED, "unknown service or method")
+            return
+        request = (await read_body(receive, 1 << 10, 1 << 10, self._budget))[_PREFIX:]
+        service = request[2:].decode(errors="replace")  # HealthCheckRequest: one short string, its tag and length
+        if service in _SERVICES:
+            await send(_START)
+            await send({"type": "http.response.body", "body": _frame(_SERVING)})
+            await send(_OK)
+        else:
+            await _refuse(send, _NOT_FOUND, "unknown service")
 
 
-class _Services(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpcio ships no types
-    def __init__(self, receiver: OtlpReceiver) -> None:
-        self._methods = {
-            signal.grpc_method: grpc.unary_unary_rpc_method_handler(_handler(receiver, signal)) for signal in Signal
-        }
-
-    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
-        return self._methods.get(details.method)
+def _frame(message: bytes) -> bytes:
+    return b"\0" + len(message).to_bytes(4, "big") + message
 
 
-def _handler(receiver: OtlpReceiver, signal: Signal) -> Handler:
-    async def export(body: bytes, context: aio.ServicerContext[bytes, bytes]) -> bytes:
-        metadata = {name: value for name, value in context.invocation_metadata() if isinstance(value, str)}
-        answer = await receiver.handle(signal, Encoding.PROTOBUF, metadata, body)
-        code, _ = answer.code.value
-        if code:
-            # Same bytes as the HTTP front sends as its body: google.rpc.Status, with RetryInfo where it applies.
-            await context.abort(_CODES[code], answer.message, ((_STATUS_DETAILS, answer.body),))
-        return answer.body
+def _details(answer: Answer) -> Sequence[tuple[bytes, bytes]]:
+    # The same bytes as an HTTP answer's body: google.rpc.Status, with RetryInfo where it applies.
+    headers = [(b"grpc-status-details-bin", b64encode(answer.body).rstrip(b"="))]
+    if answer.code is Code.UNSUPPORTED:
+        headers.append((b"grpc-accept-encoding", b"identity,gzip"))
+    return headers
 
-    return export
+
+async def _refuse(send: Send, status: int, message: str, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
+    """Trailers only, as gRPC calls an answer without a message."""
+    told = [
+        _TYPE,
+        (b"grpc-status", b"%d" % status),
+        (b"grpc-message", quote(message, safe=_PRINTABLE).encode()),
+        *headers,
+    ]
+    await send({"type": "http.response.start", "status": 200, "headers": told})
+    await send({"type": "http.response.body", "body": b""})

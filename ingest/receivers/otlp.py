@@ -1,17 +1,17 @@
-"""OTLP without a server: (signal, encoding, metadata, body) in, (code, headers, body) out. gRPC and HTTP are fronts."""
+"""OTLP without a server: (signal, encoding, caller, body) in, (code, headers, body) out. gRPC and HTTP are fronts."""
 
 from __future__ import annotations
 
-import asyncio
 import math
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from ingest import metrics
 from ingest.answer import Accepted, Code, Refused
-from ingest.budget import Budget
 from ingest.group_commit import GroupCommit
 from ingest.receivers.encoding import Encoding, encode_accepted, encode_refused
+from ingest.receivers.reading import Disconnected, Inflating
 from ingest.steps.admit import Admit
 from ingest.steps.authenticate import Authenticate
 from otelhouse.telemetry import get_logger
@@ -34,8 +34,25 @@ class Answer:
     message: str = ""
 
 
+@dataclass(slots=True)
+class Caller:
+    """Who calls, as far as the front knows.
+
+    `headers`: the call's, names in lower case; `keyless`: whether a call without a key is the default tenant's;
+    `sans`: names in the client's verified certificate, as `URI:...` and `DNS:...`.
+    """
+
+    headers: Mapping[bytes, bytes]
+    keyless: bool
+    sans: Sequence[str] = ()
+
+
+Body = Callable[[], Awaitable[bytes]]
+"""Reads and inflates the body. Raises Refused. It is called for callers that may send, and for no others."""
+
+
 class OtlpReceiver:
-    """The calls of one listener. `keyless`: whether calls without a key are the default tenant's there."""
+    """The calls of one protocol."""
 
     def __init__(
         self,
@@ -43,8 +60,7 @@ class OtlpReceiver:
         authenticate: Authenticate,
         admit: Admit,
         commits: Mapping[Signal, GroupCommit],
-        budget: Budget,
-        keyless: bool,
+        inflating: Inflating,
         max_request_bytes: int,
     ) -> None:
         self.max_request_bytes = max_request_bytes
@@ -52,22 +68,21 @@ class OtlpReceiver:
         self._authenticate = authenticate
         self._admit = admit
         self._commits = commits
-        self._budget = budget
-        # One at a time: it holds the interpreter's lock throughout, and its objects are many times the body's size.
-        self._converting = asyncio.Semaphore(1)
-        self._keyless = keyless
+        self._inflating = inflating
         self._answered = {
             (signal, code): metrics.requests.labels(protocol, signal.name.lower(), code.name.lower())
             for signal in Signal
             for code in Code
         }
 
-    async def handle(self, signal: Signal, encoding: Encoding, metadata: Mapping[str, str], body: bytes) -> Answer:
-        """Answer one export call. Never raises; `metadata` has names in lower case, `body` is not compressed."""
+    async def handle(self, signal: Signal, encoding: Encoding, caller: Caller, body: Body) -> Answer:
+        """Answer one export call. Raises what `body` raises, but for Refused."""
         try:
-            accepted = await self._export(signal, encoding, metadata, body)
+            accepted = await self._export(signal, encoding, caller, body)
         except Refused as refused:
             return self.refuse(signal, encoding, refused)
+        except Disconnected:
+            raise
         except Exception:  # noqa: BLE001 - a fault of ours ends one call, not the process
             _log.exception("a call failed", protocol=self._protocol, signal=signal.name.lower())
             return self.refuse(signal, encoding, Refused(Code.INTERNAL, "the request could not be processed"))
@@ -84,34 +99,37 @@ class OtlpReceiver:
             headers.append(("www-authenticate", "Bearer"))
         return Answer(refused.code, tuple(headers), encode_refused(encoding, refused), refused.message)
 
-    async def _export(self, signal: Signal, encoding: Encoding, metadata: Mapping[str, str], body: bytes) -> Accepted:
-        tenant = await self._authenticate(metadata.get("authorization"), self._keyless)
-        size = len(body)
-        ticket = self._admit(tenant, signal, size, body if encoding is Encoding.PROTOBUF else None)
+    async def _export(self, signal: Signal, encoding: Encoding, caller: Caller, body: Body) -> Accepted:
+        authorization = caller.headers.get(b"authorization")
+        tenant = await self._authenticate(
+            authorization.decode("latin-1") if authorization else None, caller.keyless, caller.sans
+        )
+        size = declared_bytes(caller.headers)
+        ticket = self._admit(tenant, signal, size)
         try:
             try:
-                if size > self.max_request_bytes:
-                    raise Refused(Code.TOO_LARGE, f"the request is larger than {self.max_request_bytes} bytes")
-                if encoding is Encoding.JSON and body:
-                    body = await self._from_json(signal, body)
+                request = await body()
+                if encoding is Encoding.JSON and request:
+                    request = await self._from_json(signal, request)
             except Refused as refused:
                 self._admit.refused(tenant, signal, refused, size)
                 raise
-            return await self._commits[signal].submit(tenant, body, ticket)
+            return await self._commits[signal].submit(tenant, request, ticket)
         finally:
             if ticket is not None:
                 ticket.leave()
 
     async def _from_json(self, signal: Signal, body: bytes) -> bytes:
-        # Here, because only those who send JSON shall pay for the protobuf library.
+        # Here, because only those who send JSON shall pay for what reads it.
         from ingest.receivers.otlp_json import to_protobuf
 
-        self._budget.take(len(body))
-        try:
-            async with self._converting:
-                return await asyncio.to_thread(to_protobuf, signal, body)
-        finally:
-            self._budget.give(len(body))
+        return await self._inflating(body, partial(to_protobuf, signal))
 
     def _count(self, signal: Signal, code: Code) -> None:
         self._answered[signal, code].inc()
+
+
+def declared_bytes(headers: Mapping[bytes, bytes]) -> int:
+    """Bytes of the body as the client says, 0 if it does not."""
+    length = headers.get(b"content-length", b"")
+    return int(length) if length.isdigit() else 0

@@ -18,7 +18,8 @@ from otelhouse.clickhouse_server.running import RunningRequests
 from otelhouse.clock import Clock
 from otelhouse.errors import StartupError
 from otelhouse.health import Readiness
-from otelhouse.http_server import bind, listening_address, serve
+from otelhouse.http_server import serve
+from otelhouse.listening import bind, listening_address
 from otelhouse.telemetry import get_logger
 
 MAX_REQUESTS = 96

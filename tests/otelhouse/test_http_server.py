@@ -18,7 +18,8 @@ from starlette.routing import Route
 
 from otelhouse.address import Address
 from otelhouse.errors import StartupError
-from otelhouse.http_server import bind, listening_address, serve
+from otelhouse.http_server import serve
+from otelhouse.listening import bind, listening_address
 
 
 async def _slow(request: Request) -> Response:

@@ -24,7 +24,8 @@ from starlette.routing import Route
 from otelhouse.clock import SystemClock
 from otelhouse.component import run_component
 from otelhouse.config import TelemetrySettings
-from otelhouse.http_server import bind, listening_address, serve
+from otelhouse.http_server import serve
+from otelhouse.listening import bind, listening_address
 from otelhouse.otlp import exporting
 from otelhouse.telemetry import configure_logs, get_logger
 

@@ -16,7 +16,8 @@ from starlette.routing import BaseRoute, Mount, Route
 
 import query.web
 from otelhouse.address import Address
-from otelhouse.http_server import bind, serve
+from otelhouse.http_server import serve
+from otelhouse.listening import bind
 from query.web import Dashboard, graphiql, not_built
 from tests.query.house import House
 

@@ -1,8 +1,9 @@
-"""Ingest inside the test's process, on real sockets and a real embedded log; and a way to read what it wrote."""
+"""`otelhouse ingest` as a process, on real sockets and a real embedded log; and a way to read what it wrote."""
 
 from __future__ import annotations
 
-import threading
+import json
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,13 +14,15 @@ from google.protobuf.message import Message
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from pydantic import SecretStr
 
-from ingest.main import run
 from otelhouse.bus import open_log
 from otelhouse.bus.contract import Record, TopicPartition
 from otelhouse.clock import SystemClock
 from otelhouse.config import IngestSettings, LogSettings, PostgresSettings, Settings
+from otelhouse.errors import StartupError
 from schema.signal import Signal
+from tests.support.components import Component, ComponentError, start
 
 NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
 """A PostgreSQL that is down."""
@@ -39,11 +42,12 @@ def decode(signal: Signal, value: bytes) -> Message:
 
 @dataclass
 class RunningIngest:
-    """A running ingest: host:port of its listeners, and its settings."""
+    """A running ingest: host:port of its listeners, its settings, its process."""
 
     otlp_grpc: str
     otlp_http: str
     settings: Settings
+    process: Component
 
     def records(self, signal: Signal) -> list[Record]:
         """All records of the signal's topic now, in order within each partition."""
@@ -72,36 +76,37 @@ def running_ingest(
     grpc: str = "127.0.0.1:0",
     http: str = "127.0.0.1:0",
     max_request_bytes: int = 64 << 20,
+    **ingest: object,
 ) -> Iterator[RunningIngest]:
-    """Start ingest in a thread, yield it, drain it. `log_url`: an embedded log in `directory` unless given."""
+    """Start it, yield it, drain it. Raises StartupError if it says that it cannot start.
+
+    `log_url`: an embedded log in `directory` unless given; `ingest`: further settings of that section.
+    """
+    given = {"otlp_grpc": grpc, "otlp_http": http, "max_request_bytes": max_request_bytes, **ingest}
     settings = Settings(
         log=LogSettings(url=log_url or f"embedded:{directory / 'log'}", delivery_timeout_seconds=3),
-        postgres=PostgresSettings(url=postgres_url),
-        ingest=IngestSettings(otlp_grpc=grpc, otlp_http=http, max_request_bytes=max_request_bytes),
+        postgres=PostgresSettings(url=SecretStr(postgres_url)),
+        ingest=IngestSettings.model_validate(given),
     )
-    stop, serves = threading.Event(), threading.Event()
-    bound: dict[str, str] = {}
-    failed: list[BaseException] = []
-
-    def serve() -> None:
-        try:
-            run(settings, SystemClock(), stop, lambda addresses: (bound.update(addresses), serves.set())[1])
-        except BaseException as error:  # noqa: BLE001 - raised again in the test's own thread
-            failed.append(error)
-            serves.set()
-
-    thread = threading.Thread(target=serve, name="ingest")
-    thread.start()
+    environment = {
+        "OTELHOUSE_LOG_URL": settings.log.url,
+        "OTELHOUSE_LOG_DELIVERY_TIMEOUT_SECONDS": "3",
+        "OTELHOUSE_POSTGRES_URL": postgres_url,
+        **{f"OTELHOUSE_INGEST_{name.upper()}": _text(value) for name, value in given.items()},
+    }
     try:
-        if not serves.wait(30):
-            raise TimeoutError("ingest did not get ready")
-        if failed:
-            raise failed[0]
-        yield RunningIngest(bound["otlp_grpc"], bound["otlp_http"], settings)
+        process = start(["ingest"], environment)
+    except ComponentError as error:
+        if reason := re.search(r"^otelhouse: error: (.*)$", str(error), re.MULTILINE):
+            raise StartupError(reason[1]) from None
+        raise
+    try:
+        yield RunningIngest(process.ready["otlp_grpc"], process.ready["otlp_http"], settings, process)
     finally:
-        stop.set()
-        thread.join(15)
-    if thread.is_alive():
-        raise TimeoutError("ingest did not drain")
-    if failed:
-        raise failed[0]
+        code = process.stop()
+    if code:
+        raise ComponentError(f"ingest ended with {code}:\n{''.join(process.log[-20:])}")
+
+
+def _text(value: object) -> str:
+    return json.dumps(value) if isinstance(value, list | tuple | bool) else str(value)

@@ -1,0 +1,202 @@
+"""Envoy's bootstrap: which addresses it listens on, what it bears from clients, and the application that answers."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import sys
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from otelhouse.address import Address
+from otelhouse.config import IngestSettings
+from otelhouse.errors import StartupError
+
+LISTENER = "otlp"
+STATS = "ingest"
+APPLICATION = "ingest.front.app:app"
+
+MAX_HEADERS_KIB = 32
+MAX_HEADERS = 100
+STREAM_WINDOW = 1 << 20
+"""HTTP/2: bytes of a call that may be on their way before we ask for more; of a connection, as many as 16 calls."""
+BUFFER_BYTES = 1 << 20
+"""What is held of a call until the application asks for it."""
+
+_API = "type.googleapis.com/envoy.extensions"
+
+Config = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """What Envoy is started with. `admin`: path of its admin socket; `json_logs`: how it logs."""
+
+    addresses: tuple[Address, ...]
+    admin: Path
+    settings: IngestSettings
+    json_logs: bool
+
+    def config(self) -> Config:
+        """The document for --config-yaml; JSON is YAML."""
+        return {
+            "admin": {"address": {"pipe": {"path": str(self.admin), "mode": 0o600}}},
+            "static_resources": {"listeners": [self._listener()]},
+            "application_log_config": {"log_format": _log_format(self.json_logs)},
+            "overload_manager": _overload(self.settings),
+            # Statistics that nobody reads cost time for each call.
+            "stats_config": {
+                "stats_matcher": {"inclusion_list": {"patterns": [{"prefix": f"http.{STATS}.downstream_rq_active"}]}}
+            },
+        }
+
+    def _listener(self) -> Config:
+        first, *others = ({"address": _socket_address(address)} for address in self.addresses)
+        return {
+            "name": LISTENER,
+            **first,
+            # One listener, because each has an application of its own, on its own event loop.
+            "additional_addresses": others,
+            "enable_reuse_port": False,  # or a second ingest would take half of this one's connections
+            "per_connection_buffer_limit_bytes": BUFFER_BYTES,
+            "filter_chains": [self._chain()],
+        }
+
+    def _chain(self) -> Config:
+        return {
+            "filters": [
+                {
+                    "name": "envoy.filters.network.http_connection_manager",
+                    "typed_config": self._http(),
+                }
+            ],
+        }
+
+    def _http(self) -> Config:
+        return {
+            "@type": f"{_API}.filters.network.http_connection_manager.v3.HttpConnectionManager",
+            "stat_prefix": STATS,
+            "codec_type": "AUTO",
+            "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"]}]},
+            "http_filters": [_application()],
+            "generate_request_id": False,
+            "max_request_headers_kb": MAX_HEADERS_KIB,
+            "common_http_protocol_options": {"max_headers_count": MAX_HEADERS},
+            "http2_protocol_options": {
+                "max_concurrent_streams": 1000,
+                "initial_stream_window_size": STREAM_WINDOW,
+                "initial_connection_window_size": 16 * STREAM_WINDOW,
+            },
+        }
+
+
+def _overload(settings: IngestSettings) -> Config:
+    return {
+        "resource_monitors": [
+            {
+                "name": "envoy.resource_monitors.global_downstream_max_connections",
+                "typed_config": {
+                    "@type": f"{_API}.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
+                    "max_active_downstream_connections": 20_000,
+                },
+            }
+        ]
+    }
+
+
+def _application() -> Config:
+    """The terminal filter: pyvoy, with one event loop, on which all of ingest lives."""
+    return {
+        "name": "pyvoy",
+        "typed_config": {
+            "@type": f"{_API}.filters.http.dynamic_modules.v3.DynamicModuleFilter",
+            "dynamic_module_config": {"module": {"local": {"filename": str(_module())}}},
+            "filter_name": "pyvoy",
+            "terminal_filter": True,
+            "filter_config": {
+                "@type": "type.googleapis.com/google.protobuf.StringValue",
+                "value": json.dumps(
+                    {"app": APPLICATION, "interface": "asgi", "root_path": "", "worker_threads": 1, "lifespan": True}
+                ),
+            },
+        },
+    }
+
+
+def _socket_address(address: Address) -> Config:
+    return {"socket_address": {"address": address.host, "port_value": address.port}}
+
+
+def _log_format(json_logs: bool) -> Config:
+    if json_logs:
+        return {
+            "json_format": {
+                "event": "%j",
+                "level": "%l",
+                "logger": "envoy.%n",
+                "component": "ingest",
+                "timestamp": "%Y-%m-%dT%T.%fZ",
+            }
+        }
+    return {"text_format": "%Y-%m-%d %T.%e [%l] envoy.%n: %v"}
+
+
+def command(bootstrap: Bootstrap) -> list[str]:
+    """The command line of Envoy: one worker thread, and nothing of it outlives the process."""
+    return [
+        str(_binary()),
+        "--config-yaml",
+        json.dumps(bootstrap.config(), separators=(",", ":")),
+        "--concurrency",
+        "1",
+        "--disable-hot-restart",
+        "--log-level",
+        "warning",
+    ]
+
+
+def environment() -> dict[str, str]:
+    """This process' environment with what lets Envoy run this very Python. Raises StartupError."""
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        "PYTHONHOME": f"{sys.prefix}{os.pathsep}{sys.exec_prefix}",
+        "LD_PRELOAD": str(_libpython()),  # extension modules do not link it themselves
+    }
+
+
+def _binary() -> Path:
+    return _package("envoy") / "_bin" / "envoy"
+
+
+def _module() -> Path:
+    return next(_package("pyvoy").glob("_pyvoy*.so"))
+
+
+def _package(name: str) -> Path:
+    """Where it is installed, without importing it."""
+    spec = importlib.util.find_spec(name)
+    if spec is None or spec.origin is None:
+        raise StartupError(f"the package {name} is not installed")
+    return Path(spec.origin).parent
+
+
+def _libpython() -> Path:
+    """Python's shared library: that of this interpreter's build, wherever a distribution puts it."""
+    names = {str(sysconfig.get_config_var(variable)) for variable in ("INSTSONAME", "LDLIBRARY")}
+    folders = [sysconfig.get_config_var("LIBDIR"), f"{sys.base_prefix}/lib"]
+    folders += [f"{folder}/{sysconfig.get_config_var('MULTIARCH')}" for folder in list(folders)]
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    names |= {f"libpython{version}.so.1.0", f"libpython{version}.so"}
+    for folder in folders:
+        for name in sorted(names):
+            path = Path(str(folder)) / name
+            if ".so" in name and path.exists():
+                return path
+    raise StartupError(
+        f"the shared library of Python {version} is missing: on Debian install libpython{version}, "
+        "with pyenv build Python with PYTHON_CONFIGURE_OPTS=--enable-shared"
+    )

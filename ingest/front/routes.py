@@ -1,0 +1,61 @@
+"""Which application answers a request: by content type for gRPC, by path for the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from ingest.front.asgi import Receive, Scope, Send
+from ingest.receivers.grpc import GrpcFront
+from ingest.receivers.otlp import Caller
+from ingest.receivers.reading import Disconnected
+from otelhouse.health import Page
+
+_GRPC = b"application/grpc"
+_GRPC_TYPES = (_GRPC, b"application/grpc+proto")
+
+Front = Callable[[Scope, Receive, Send, Caller], Awaitable[None]]
+"""An ASGI application that is told who calls."""
+Pages = Mapping[str, Callable[[], Awaitable[Page]]]
+
+
+class Routes:
+    """An ASGI application. Both protocols are served on both ports; `keyless`: ports on which no key is needed."""
+
+    def __init__(self, grpc: GrpcFront, fronts: Mapping[str, Front], pages: Pages, keyless: frozenset[int]) -> None:
+        self._grpc = grpc
+        self._fronts = fronts
+        self._pages = pages
+        self._keyless = keyless
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        headers = dict(scope["headers"])
+        caller = Caller(headers, scope["server"][1] in self._keyless)
+        try:
+            if headers.get(b"content-type", b"").partition(b";")[0] in _GRPC_TYPES and scope["method"] == "POST":
+                await self._grpc(scope, receive, send, caller)
+            elif (front := self._fronts.get(scope["path"])) is not None:
+                await front(scope, receive, send, caller)
+            else:
+                await self._other(scope, send)
+        except Disconnected:
+            return  # nobody is left to answer
+
+    async def _other(self, scope: Scope, send: Send) -> None:
+        path, method = scope["path"], scope["method"]
+        make = self._pages.get(path)
+        if path in self._grpc.methods:
+            await _say(send, Page(415, "text/plain", b"the content type must be application/grpc\n"))
+        elif make is None:
+            await _say(send, Page(404, "text/plain", b"not found\n"))
+        elif method not in ("GET", "HEAD"):
+            await _say(send, Page(405, "text/plain", b"only GET is allowed\n"), (b"allow", b"GET, HEAD"))
+        else:
+            page = await make()
+            await _say(send, Page(page.status, page.media_type, b"") if method == "HEAD" else page)
+
+
+async def _say(send: Send, page: Page, *headers: tuple[bytes, bytes]) -> None:
+    told = [(b"content-type", page.media_type.encode()), (b"content-length", b"%d" % len(page.body)), *headers]
+    await send({"type": "http.response.start", "status": page.status, "headers": told})
+    await send({"type": "http.response.body", "body": page.body})
