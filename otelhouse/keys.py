@@ -129,8 +129,9 @@ class KeyInfo:
     @classmethod
     def of(cls, row: tuple[Any, ...]) -> KeyInfo:
         """From a row of `_COLUMNS`."""
-        *plain, scopes, expires_at = row
-        return cls(*plain, tuple(Scope(scope) for scope in scopes), expires_at)
+        key, tenant, prefix, name, created_at, revoked_at, scopes, expires_at = row
+        known = tuple(Scope(scope) for scope in scopes)
+        return cls(key, tenant, prefix, name, created_at, revoked_at, known, expires_at)
 
 
 def hash_key(key: str) -> bytes:
