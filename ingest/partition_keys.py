@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ingest.ids import TRACE_ID_BYTES, is_id
 from schema.hash import xxh64_slices
 from schema.partition_key import series_key_bytes
-from schema.prometheus_name import MetricKind, translated_family
+from schema.prometheus_name import EXACT_SCOPE, MetricKind, partition_family
 from schema.signal import Signal
 from schema.wire import Owner, Scan, Slices, ValueKind
 
@@ -84,13 +84,16 @@ def _families(scan: Scan, rows: Rows) -> tuple[list[bytes], npt.NDArray[np.int64
     items = scan.items
     names, units = items["name"].take(rows), items["unit"].take(rows)
     kinds, monotonic = items["data"][rows], items["is_monotonic"][rows]
-    codes: dict[tuple[bytes, bytes, int, bool], int] = {}
+    exact = scan.scopes.slices("scope.name").equals(EXACT_SCOPE.encode())[items.parent[rows]]
+    codes: dict[tuple[bytes, bytes, int, bool, bool], int] = {}
     # A row costs one look-up; hashing the columns to find equal rows would let a collision mix two families.
     of_row = [
         codes.setdefault(metric, len(codes))
-        for metric in zip(names, units, kinds.tolist(), monotonic.tolist(), strict=True)
+        for metric in zip(names, units, kinds.tolist(), monotonic.tolist(), exact.tolist(), strict=True)
     ]
-    families = [translated_family(name, unit, MetricKind(kind), flag).encode() for name, unit, kind, flag in codes]
+    families = [
+        partition_family(name, unit, MetricKind(kind), flag, own).encode() for name, unit, kind, flag, own in codes
+    ]
     return families, np.array(of_row, np.int64)
 
 

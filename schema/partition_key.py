@@ -29,7 +29,8 @@ def resource_key(tenant: str, resource: bytes) -> int:
 def series_key(tenant: str, job: str, instance: str, family: str) -> int:
     """Key of all series of a metric family that one target sends, whichever protocol brings them.
 
-    `job`, `instance`: Prometheus' target labels ("" where there is none); `family`: name as translated.
+    `job`, `instance`: Prometheus' target labels ("" where there is none); `family`: by
+    `schema.prometheus_name.partition_family`.
     """
     return xxh64_bytes(series_key_bytes(job, instance, family), tenant_seed(tenant))
 

@@ -85,6 +85,24 @@ def translated_family(name: bytes, unit: bytes, kind: MetricKind, monotonic: boo
     return f"_{family}" if family[0].isdigit() else family
 
 
+_PARTS = ("_bucket", "_count", "_sum")
+
+
+def partition_family(name: bytes, unit: bytes, kind: MetricKind, monotonic: bool, exact: bool) -> str:
+    """The family by which a metric's partition is chosen; `exact`: the name is Prometheus' own.
+
+    The parts of a classic histogram or summary come by remote write as series of their own, without a type in 1.0: so
+    that they are where their family is, and any series is where the same one is that came by OTLP, a name of a gauge
+    or sum goes without such a suffix, whatever it means there.
+    """
+    family = name.decode("utf-8", "replace") if exact else translated_family(name, unit, kind, monotonic)
+    if kind in (MetricKind.GAUGE, MetricKind.SUM):
+        for part in _PARTS:
+            if family.endswith(part) and family != part:
+                return family.removesuffix(part)
+    return family
+
+
 @lru_cache(maxsize=65_536)
 def translated_label(key: str) -> str:
     """Prometheus label name of an attribute key. Never empty; names like `__this__` stay as they are."""

@@ -11,6 +11,7 @@ import numpy as np
 from processor.arrays import F64, I64, U64
 from processor.batch import Batch
 from processor.ids import mixed, segment_sums
+from processor.metrics_rows.exact import type_hashes
 from processor.metrics_rows.shape import Shape
 from processor.resources import Resources
 from schema.wire import Owner
@@ -47,7 +48,7 @@ def _metrics(batch: Batch, resources: Resources) -> U64:
         + (metrics["is_monotonic"].astype(np.uint64) << np.uint64(40))
     )
     texts = (metrics[name].hash() for name in ("name", "unit", "description"))
-    return mixed(scope[metrics.parent], traits, *texts)
+    return mixed(scope[metrics.parent], traits, type_hashes(batch.scan), *texts)
 
 
 def _attributes(batch: Batch) -> tuple[U64, I64]:

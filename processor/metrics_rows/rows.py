@@ -8,6 +8,7 @@ import pyarrow as pa
 from processor.arrays import F64, I32, I64
 from processor.batch import Batch
 from processor.columns import block, fixed, milliseconds, place, rows_of
+from processor.metrics_rows.exact import only_exemplars
 from processor.metrics_rows.samples import part_values
 from processor.metrics_rows.series import Resolved
 from processor.metrics_rows.shape import Shape
@@ -18,7 +19,9 @@ from schema.wire.maps import to_map
 
 
 def sample_rows(batch: Batch, shape: Shape, resolved: Resolved) -> pa.RecordBatch:
-    """One row a part of a point, in the log's order; then `target_info` of each resource, at its latest point."""
+    """One row a part of a point, in the log's order; then `target_info` of each resource, at its latest point.
+
+    None for a point that has no value, only exemplars."""
     points = batch.scan.points
     resource = batch.scan.scopes.parent[batch.scan.items.parent[points.parent]]
     latest = np.zeros(len(batch.scan.resources), np.uint64)
@@ -27,8 +30,13 @@ def sample_rows(batch: Batch, shape: Shape, resolved: Resolved) -> pa.RecordBatc
     times = np.concatenate((np.repeat(points["time_unix_nano"], shape.parts), latest[targets]))
     calls = np.concatenate((np.repeat(points.call, shape.parts), batch.scan.resources.call[targets]))
     values = np.concatenate((part_values(batch.scan, shape), np.ones(len(targets))))
+    series = np.concatenate((resolved.ids, resolved.target_ids))
+    empty = only_exemplars(batch.scan)
+    if empty.any():
+        kept = np.concatenate((~np.repeat(empty, shape.parts), np.ones(len(targets), np.bool_)))
+        times, calls, values, series = times[kept], calls[kept], values[kept], series[kept]
     columns = place(batch, calls) | {
-        "series": pa.array(np.concatenate((resolved.ids, resolved.target_ids))),
+        "series": pa.array(series),
         "time": milliseconds(times),
         "value": pa.array(values),
     }

@@ -10,6 +10,7 @@ import numpy as np
 from processor.arrays import I64
 from processor.batch import Batch
 from processor.metrics_rows import labels as label
+from processor.metrics_rows.exact import TYPE_KEY, exact_metrics
 from processor.metrics_rows.labels import Labels
 from processor.metrics_rows.shape import Shape
 from schema.prometheus_name import MetricKind, translated_family
@@ -47,6 +48,12 @@ class Series:
         return label.series_id(self.tenant, self.metric, self.labels, self.temporality)
 
 
+def _type(kind: MetricKind, monotonic: bool) -> str:
+    if kind is MetricKind.SUM:
+        return "counter" if monotonic else "gauge"
+    return _TYPES[kind]
+
+
 class Translator:
     """Reads labels out of one batch. Attribute texts are made once for each owner asked for."""
 
@@ -55,6 +62,8 @@ class Translator:
         self._shape = shape
         self._scopes: dict[int, Labels] = {}
         self._resources: dict[int, dict[str, str]] = {}
+        self._exact = exact_metrics(batch.scan)
+        self._types = batch.scan.find(Owner.ITEM, TYPE_KEY) if self._exact.any() else None
 
     def series_of(self, points: I64) -> Iterator[list[Series]]:
         """For each of these points, the series of its parts, in the order of its shape."""
@@ -76,7 +85,8 @@ class Translator:
         scan, shape = self._batch.scan, self._shape
         metric = int(scan.points.parent[point])
         scope = int(scan.items.parent[metric])
-        common = label.from_attributes(attributes) | self._scope(scope) | self._target(int(scan.scopes.parent[scope]))
+        own = dict(attributes) if self._exact[metric] else label.from_attributes(attributes) | self._scope(scope)
+        common = own | self._target(int(scan.scopes.parent[scope]))
         kind = MetricKind(int(shape.kind[point]))
         return [
             self._series(metric, kind, suffix, {**common, **extra}) for suffix, extra in self._suffixes(point, kind)
@@ -103,15 +113,22 @@ class Translator:
         metrics = self._batch.scan.items
         monotonic = bool(metrics["is_monotonic"][metric])
         unit = metrics["unit"][metric]
+        exact = bool(self._exact[metric])
+        name = metrics["name"][metric]
         return Series(
             tenant=self._tenant(int(metrics.call[metric])),
-            metric=translated_family(metrics["name"][metric], unit, kind, monotonic) + suffix,
+            metric=(name.decode() if exact else translated_family(name, unit, kind, monotonic)) + suffix,
             labels=label.without_empty(labels),
-            type=("counter" if monotonic else "gauge") if kind is MetricKind.SUM else _TYPES[kind],
+            type=self._exact_type(metric) if exact else _type(kind, monotonic),
             unit=unit.decode(),
             help=metrics["description"][metric].decode(),
             temporality=_TEMPORALITY.get(int(metrics["aggregation_temporality"][metric]), ""),
         )
+
+    def _exact_type(self, metric: int) -> str:
+        """The type that Prometheus sent."""
+        at = -1 if self._types is None else int(self._types[metric])
+        return "unknown" if at < 0 else self._batch.scan.attributes.slices("value")[at].decode()
 
     def _scope(self, scope: int) -> Labels:
         if scope not in self._scopes:
