@@ -82,6 +82,15 @@ class Table:
         return made
 
     @property
+    def raw(self) -> tuple[npt.NDArray[np.int32], int, int]:
+        """The rows for a kernel: int32[], where the first row begins in it, and from one row to the next."""
+        return self._buffer.ints, 2 * self._at, 2 * self._words
+
+    def place(self, name: str) -> int:
+        """Where a column begins in a row of `raw`. Raises KeyError."""
+        return self._columns[name].at
+
+    @property
     def body(self) -> Slices:
         """Slices[rows]: the message's own bytes, data[start:end]."""
         return Slices(self._buffer.data, self.start, self.end - self.start)
