@@ -41,9 +41,9 @@ from schema.wire.errors import ErrorCode
 
 _I64 = npt.NDArray[np.int64]
 
-_ROW_SHARE = 32
+_ROW_SHARE = 6
 _ROW_ALLOWANCE = 1 << 20
-"""Rows of a request may take this many bytes for each of its own, and the allowance. Real ones take up to six."""
+"""Rows of a request may take this many bytes for each of its own, and the allowance. Real ones take up to five."""
 
 
 class Malformed(Exception):

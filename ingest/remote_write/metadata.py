@@ -1,0 +1,56 @@
+"""Types, helps and units that 1.0 sends apart from the samples, remembered so that samples have them.
+
+What is not remembered (after a start, or because another replica heard it) is an unknown type for a minute at most:
+that is how often Prometheus repeats it. 2.0 needs none of this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from threading import Lock
+
+from schema.remote_write.convert import Family
+from schema.remote_write.layout import MetricType
+
+MAX_FAMILIES = 50_000
+"""Over all tenants; the ones heard first are forgotten first."""
+MAX_TEXT_BYTES = 1024
+"""Of a help or a unit; what is longer is left out."""
+
+_PARTS = {
+    b"_total": (MetricType.COUNTER,),
+    b"_bucket": (MetricType.HISTOGRAM, MetricType.GAUGEHISTOGRAM),
+    b"_count": (MetricType.HISTOGRAM, MetricType.SUMMARY),
+    b"_sum": (MetricType.HISTOGRAM, MetricType.SUMMARY),
+    b"_info": (MetricType.INFO,),
+}
+
+
+class Metadata:
+    """By tenant and family. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._families: dict[tuple[str, bytes], Family] = {}
+        self._lock = Lock()
+
+    def hear(self, tenant: str, families: Iterable[Family]) -> None:
+        """Remember."""
+        with self._lock:
+            for family in families:
+                if len(family.name) + len(family.help) + len(family.unit) > MAX_TEXT_BYTES:
+                    family = Family(family.name[:MAX_TEXT_BYTES], family.type)
+                self._families.pop((tenant, family.name), None)
+                self._families[tenant, family.name] = family
+                if len(self._families) > MAX_FAMILIES:
+                    del self._families[next(iter(self._families))]
+
+    def family_of(self, tenant: str, metric: bytes) -> Family | None:
+        """The family of a metric by its name: its own, or the one of which it is a part."""
+        own = self._families.get((tenant, metric))
+        if own is not None:
+            return own
+        for part, types in _PARTS.items():
+            if metric.endswith(part):
+                family = self._families.get((tenant, metric.removesuffix(part)))
+                return family if family is not None and family.type in types else None
+        return None
