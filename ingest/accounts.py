@@ -44,6 +44,12 @@ class Accounts:
         """A call of a known tenant was refused whole, for another reason than a limit."""
         self._whole_call(tenant, signal, _outcome(code), code.name.lower(), size, items)
 
+    def rejected(self, tenant: str, signal: Signal, cause: str, items: int) -> None:
+        """Items of a call were rejected before group commit had the rest of it."""
+        minute = self._clock.now_ns() // _MINUTE_NS
+        both = Count(items)
+        self._add(tenant, signal, minute, [(Outcome.RECEIVED, "", both), (Outcome.REJECTED, cause, both)])
+
     def batch(self, batch: Batch, sizes: Sequence[int], lost: Sequence[Part]) -> None:
         """All of a batch is answered. `sizes`: bytes by call; `lost`: the parts that the log did not take."""
         found = _ByTenant([tenant.id for tenant in batch.tenants])

@@ -20,6 +20,7 @@ from ingest.limits.limiter import Limiter
 from ingest.limits.policy import CompileLimits, default_limits
 from ingest.policies import Policies
 from ingest.prepare import Prepare
+from ingest.receivers import remote_write
 from ingest.receivers.grpc import GrpcFront
 from ingest.receivers.http import otlp_exports
 from ingest.receivers.otlp import OtlpReceiver
@@ -151,7 +152,12 @@ async def _serve(
 
     routes = Routes(
         GrpcFront(receiver("grpc"), budget, inflating),
-        otlp_exports(receiver("http"), budget, inflating),
+        {
+            **otlp_exports(receiver("http"), budget, inflating),
+            remote_write.PATH: remote_write.RemoteWriteReceiver(
+                authenticate, admit, commits[Signal.METRICS], budget, accounts, limit
+            ),
+        },
         health_pages(readiness),
         server.keyless,
     )
