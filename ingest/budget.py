@@ -13,6 +13,11 @@ class Budget:
         self._limit = limit
         self._taken = 0
 
+    @property
+    def share(self) -> float:
+        """Part of the limit that is taken; from any thread."""
+        return self._taken / self._limit
+
     def take(self, size: int) -> None:
         """Raises Refused (UNAVAILABLE) when full; one that is alone is always let in."""
         if self._taken and self._taken + size > self._limit:

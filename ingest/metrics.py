@@ -45,6 +45,12 @@ control_items = Counter(
 )
 
 
+degrade_level = Gauge("otelhouse_ingest_degrade_level", "How far ingest goes in shedding load: 0 not at all, 6 most.")
+degrade_used = Gauge(
+    "otelhouse_ingest_degrade_used", "Part that is used of the queue, of memory and of the CPU.", ["source"]
+)
+
+
 class SignalMeasures:
     """The series of one signal, looked up once: a look-up by labels costs more than the count itself."""
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from otelhouse.address import parse_address
 
@@ -24,6 +25,14 @@ def _http_url(text: str) -> str:
     if text and not text.startswith(("http://", "https://")):
         raise ValueError("must start with http:// or https://")
     return text
+
+
+def _origins(text: str) -> str:
+    origins = [origin.strip() for origin in text.split(",") if origin.strip()]
+    for origin in origins:
+        if origin != "*" and not re.fullmatch(r"https?://[^/,\s*]+", origin):
+            raise ValueError("must be * or origins as a browser names them, with commas: https://shop.example:8443")
+    return ",".join(origins)
 
 
 def _clickhouse_url(text: str) -> str:
@@ -47,6 +56,7 @@ def _postgres_url(secret: SecretStr) -> SecretStr:
 
 ListenAddress = Annotated[str, AfterValidator(_listen_address)]
 LogUrl = Annotated[str, AfterValidator(_log_url)]
+Origins = Annotated[str, AfterValidator(_origins)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 ClickHouseUrl = Annotated[str, AfterValidator(_clickhouse_url)]
 PostgresUrl = Annotated[SecretStr, AfterValidator(_postgres_url)]
@@ -82,16 +92,47 @@ class PostgresSettings(_Section):
     url: PostgresUrl = SecretStr("postgresql://otelhouse@127.0.0.1:5432/otelhouse")
 
 
-class IngestSettings(_Section):
+class TlsSettings(_Section):
+    """TLS of a listener; off without a certificate. Files in PEM; with `tls_client_ca` clients show theirs."""
+
+    tls_certificate: str = ""
+    tls_key: str = ""
+    tls_client_ca: str = ""
+    tls_client_auth: Literal["required", "optional"] = "required"
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if bool(self.tls_certificate) != bool(self.tls_key):
+            raise ValueError("tls_certificate and tls_key belong together")
+        if self.tls_client_ca and not self.tls_certificate:
+            raise ValueError("tls_client_ca needs tls_certificate and tls_key")
+        return self
+
+
+class IngestSettings(TlsSettings):
     """OTLP receivers."""
 
     otlp_grpc: ListenAddress = "127.0.0.1:4317"
     otlp_http: ListenAddress = "127.0.0.1:4318"
     max_request_bytes: int = Field(default=64 << 20, ge=1024)
+    cors_origins: Origins = ""
+    max_connections: int = Field(default=20_000, ge=1)
+    max_concurrent_streams: int = Field(default=1000, ge=1)
+    max_header_bytes: int = Field(default=32 << 10, ge=4 << 10, le=1 << 20)
+    header_timeout_seconds: float = Field(default=10.0, gt=0)
+    request_timeout_seconds: float = Field(default=120.0, gt=0)
+    idle_timeout_seconds: float = Field(default=600.0, gt=0)
+    max_connection_age_seconds: float = Field(default=0.0, ge=0)
+    max_connection_age_grace_seconds: float = Field(default=30.0, gt=0)
     limit_bytes_per_second: float = Field(default=0.0, ge=0)
     limit_items_per_second: float = Field(default=0.0, ge=0)
     limit_burst_seconds: float = Field(default=10.0, ge=0.1, le=3600)
     limit_concurrent_requests: int = Field(default=0, ge=0)
+    degrade: bool = True
+    degrade_queue: float = Field(default=0.8, gt=0, le=1)
+    degrade_memory: float = Field(default=0.85, gt=0, le=1)
+    degrade_cpu: float = Field(default=0.95, gt=0, le=1)
+    memory_limit_bytes: int = Field(default=0, ge=0)
 
 
 class ProcessorSettings(_Section):
@@ -103,7 +144,7 @@ class ProcessorSettings(_Section):
     window_rows: int = Field(default=50_000, ge=1)
 
 
-class QuerySettings(_Section):
+class QuerySettings(TlsSettings):
     """The query service and the dashboard. `otlp_...`: ingest's endpoints as users reach them (empty: unknown)."""
 
     http: ListenAddress = "127.0.0.1:8080"

@@ -11,11 +11,13 @@ import typer
 
 from otelhouse.metadata_cli import AnyTenantOption, ConfigOption, TenantOption, actor, metadata, written
 from otelhouse.rules.rule import Kind
+from otelhouse.rules_try import try_rules
 
 if TYPE_CHECKING:
     from otelhouse.rules.store import Applied
 
 rules_app = typer.Typer(help="Rules of tenants, with versions.", no_args_is_help=True)
+rules_app.command("try")(try_rules)
 
 FilesArgument = Annotated[
     list[Path], typer.Argument(help="YAML or TOML files, or directories of them.", exists=True, metavar="FILE...")

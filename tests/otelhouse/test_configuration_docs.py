@@ -21,7 +21,8 @@ def _defaults() -> dict[str, str]:
         value: object = Settings()
         for name in key:
             value = getattr(value, name)
-        found[".".join(key)] = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        found[".".join(key)] = text.lower() if isinstance(value, bool) else text
     return found
 
 

@@ -1,0 +1,69 @@
+"""How much of the machine this process may use, and does. Linux; elsewhere memory counts as unused."""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+_CGROUP = Path("/sys/fs/cgroup")
+_PAGE = resource.getpagesize()
+CPU_SECONDS = 5.0
+"""CPU is measured over this long: a second at full speed is what a CPU is for."""
+
+
+def memory_limit(setting: int) -> int:
+    """Bytes that this process may use: as set, else the container's limit, else the machine's memory. 0: unknown."""
+    if setting:
+        return setting
+    limits = [os.sysconf("SC_PHYS_PAGES") * _PAGE]
+    text = _read(_CGROUP / "memory.max")
+    if text.isdigit():
+        limits.append(int(text))
+    return min(limits)
+
+
+def memory_used() -> int:
+    """Bytes of this process in memory."""
+    fields = _read(Path("/proc/self/statm")).split()
+    return int(fields[1]) * _PAGE if len(fields) > 1 else 0
+
+
+def cpus() -> float:
+    """CPUs that this process may use at a time."""
+    own = float(len(os.sched_getaffinity(0)))
+    quota, _, period = _read(_CGROUP / "cpu.max").partition(" ")
+    return min(own, int(quota) / int(period)) if quota.isdigit() and period.isdigit() else own
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
+
+
+class Share:
+    """What part of its time something spent computing, over the last seconds."""
+
+    def __init__(self, spent: Callable[[], float], cpus: float) -> None:
+        """`spent`: CPU seconds so far."""
+        self._spent = spent
+        self._cpus = cpus
+        self._seen: deque[tuple[float, float]] = deque()
+
+    def look(self, now: float) -> float:
+        """The share up to now, monotonic seconds; 0 until there is enough to tell."""
+        self._seen.append((now, self._spent()))
+        while len(self._seen) > 2 and now - self._seen[1][0] >= CPU_SECONDS:
+            self._seen.popleft()
+        (begin, before), (end, after) = self._seen[0], self._seen[-1]
+        return (after - before) / (end - begin) / self._cpus if end - begin >= CPU_SECONDS else 0.0
+
+
+def thread_seconds(thread: int) -> float:
+    """CPU seconds of a live thread, by its identity in `threading`."""
+    return time.clock_gettime(time.pthread_getcpuclockid(thread))
