@@ -63,7 +63,8 @@ class Batch:
     `tenants` by call; `minute` of acceptance, since the epoch; `keep` bool[items]: what goes on; `weights`
     int64[items]: OTLP items in each row (a metric counts its data points); `received` int64[calls]: items as they
     came, whatever befalls them later; `refused`: calls that get nothing; `rejected` int64[calls] by reason: the client
-    is told; `dropped` int64[calls] by cause: it is not; `edits`: what is to be changed in the bytes; `topics`
+    is told; `dropped` int64[calls] by cause: it is not; `edits`: what is to be changed in the bytes;
+    `masking_versions` by tenant id: of the masking rules that were applied; `topics`
     beside the signal's own, and `topic` of each item, counted from 1 (0, or None for all: the signal's own); `parts`:
     what to publish.
     """
@@ -79,6 +80,7 @@ class Batch:
     rejected: dict[Reason, npt.NDArray[np.int64]] = field(default_factory=dict)
     dropped: dict[str, npt.NDArray[np.int64]] = field(default_factory=dict)
     edits: Edits = field(default_factory=Edits)
+    masking_versions: dict[str, int] = field(default_factory=dict)
     topics: list[str] = field(default_factory=list)
     topic: npt.NDArray[np.int16] | None = None
     parts: list[Part] = field(default_factory=list)

@@ -37,7 +37,13 @@ class Split:
         for piece in pieces.pieces:
             place, partition = divmod(piece.group, partitions)
             tenant, topic = tenants[place // len(topics)], topics[place % len(topics)]
-            framing = Framing(tenant.id, piece.items, batch.minute, tenant.retention_class(batch.signal))
+            framing = Framing(
+                tenant.id,
+                piece.items,
+                batch.minute,
+                tenant.retention_class(batch.signal),
+                batch.masking_versions.get(tenant.id, 0),
+            )
             record = Outgoing(topic, partition, piece.value, framing.headers())
             batch.parts.append(Part(record, piece.items, piece.calls))
 
