@@ -1,0 +1,196 @@
+"""What one tenant far above its limit costs the others.
+
+Three tenants without limits send beside one that has a limit and keeps it, and then beside the same one at ten times
+its limit, in turn in one run: their throughput when they send as fast as they are answered, and their latency when
+they send at a steady pace. Clients of the flood, of the others, and ingest are processes of their own; the machine's
+cores are shared by all of them, so what the flood's client itself costs is in the ratios too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import multiprocessing
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
+from multiprocessing.synchronize import Event
+
+import psycopg
+
+from benchmarks.payloads import traces
+from otelhouse.keys import create_key
+from otelhouse.rules.rule import Kind
+from otelhouse.rules.store import Change, RuleStore
+from schema.signal import Signal
+from tests.support.components import start
+from tests.support.postgres import embedded_server, migrate_postgres
+
+SPANS_A_CALL = 64
+LIMIT_CALLS = 50
+"""Calls a second that the noisy tenant may make: its limit is that many times SPANS_A_CALL items."""
+VICTIMS = ("one", "two", "three")
+AT_ONCE = 4
+"""Calls under way of each of the others, when they send as fast as they can."""
+PACE = 40
+"""Their calls a second, when they send at a pace."""
+SECONDS = 2.0
+ROUNDS = 2
+
+
+@dataclass
+class Result:
+    """Calls that were taken and refused, and the seconds of each call taken."""
+
+    taken: int = 0
+    refused: int = 0
+    seconds: list[float] = field(default_factory=list)
+
+    @property
+    def p50(self) -> float:
+        return statistics.median(self.seconds)
+
+    @property
+    def p95(self) -> float:
+        return statistics.quantiles(self.seconds, n=20)[-1]
+
+
+class Client:
+    """Sends one tenant's calls on connections of its own; a call's bytes are written in one piece."""
+
+    def __init__(self, address: str, key: str, bodies: list[bytes]) -> None:
+        self._host, _, port = address.rpartition(":")
+        self._port = int(port)
+        head = f"POST {Signal.TRACES.http_path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {key}\r\n"
+        head += "content-type: application/x-protobuf\r\ncontent-length: "
+        self._calls = itertools.cycle([head.encode() + b"%d\r\n\r\n" % len(body) + body for body in bodies])
+        self.result = Result()
+
+    async def worker(self, until: float, pauses: float = 0.0, late: float = 0.0) -> None:
+        """One call after the other until then; `pauses`: seconds from the begin of one to that of the next."""
+        await asyncio.sleep(late)
+        reader, writer = await asyncio.open_connection(self._host, self._port)
+        due = time.monotonic()
+        while (began := time.monotonic()) < until:
+            writer.write(next(self._calls))
+            status = await _answer(reader)
+            if status == 200:
+                self.result.taken += 1
+                self.result.seconds.append(time.monotonic() - began)
+            else:
+                self.result.refused += 1
+            if pauses:
+                due += pauses
+                await asyncio.sleep(max(0.0, due - time.monotonic()))
+        writer.close()
+
+
+async def _answer(reader: asyncio.StreamReader) -> int:
+    head = await reader.readuntil(b"\r\n\r\n")
+    for line in head.lower().split(b"\r\n"):
+        if line.startswith(b"content-length:"):
+            await reader.readexactly(int(line[15:]))
+    return int(head.split(b" ", 2)[1])
+
+
+async def _paced(client: Client, seconds: float, calls_a_second: float, workers: int) -> None:
+    until = time.monotonic() + seconds
+    pauses = workers / calls_a_second
+    await asyncio.gather(*(client.worker(until, pauses, late=n * pauses / workers) for n in range(workers)))
+
+
+def _noise(address: str, key: str, bodies: list[bytes], calls_a_second: float, stop: Event) -> None:
+    """A process: calls at a pace until told to stop, whatever the answers."""
+
+    async def send() -> None:
+        client = Client(address, key, bodies)
+        while not stop.is_set():
+            await _paced(client, 0.5, calls_a_second, workers=8)
+
+    with suppress(OSError, asyncio.IncompleteReadError):
+        asyncio.run(send())
+
+
+@contextmanager
+def noisy(address: str, key: str, bodies: list[bytes], times_limit: float) -> Iterator[None]:
+    """A tenant that sends so many times its limit."""
+    spawn = multiprocessing.get_context("spawn")
+    stop = spawn.Event()
+    process = spawn.Process(target=_noise, args=(address, key, bodies, LIMIT_CALLS * times_limit, stop))
+    process.start()
+    time.sleep(1.5)  # until it is under way, and its burst is used up
+    try:
+        yield
+    finally:
+        stop.set()
+        process.join(10)
+
+
+def victims(address: str, keys: dict[str, str], bodies: list[bytes], pace: float) -> Result:
+    """The others' calls for SECONDS, at a pace or (0) as fast as they are answered."""
+
+    async def send() -> Result:
+        clients = [Client(address, keys[name], bodies) for name in VICTIMS]
+        if pace:
+            await asyncio.gather(*(_paced(client, SECONDS, pace, AT_ONCE) for client in clients))
+        else:
+            until = time.monotonic() + SECONDS
+            await asyncio.gather(*(client.worker(until) for client in clients for _ in range(AT_ONCE)))
+        each = [client.result for client in clients]
+        seconds = list(itertools.chain.from_iterable(result.seconds for result in each))
+        return Result(sum(r.taken for r in each), sum(r.refused for r in each), seconds)
+
+    return asyncio.run(send())
+
+
+@contextmanager
+def house() -> Iterator[tuple[str, dict[str, str]]]:
+    """Ingest with an embedded log and PostgreSQL; its OTLP/HTTP address, and a key of each tenant."""
+    with embedded_server() as server, server.database() as url, tempfile.TemporaryDirectory() as directory:
+        migrate_postgres(url)
+        with psycopg.connect(url, autocommit=True) as connection:
+            keys = {name: create_key(connection, name, create_tenant=True).key for name in (*VICTIMS, "noisy")}
+            limit = {"traces": {"items_per_second": LIMIT_CALLS * SPANS_A_CALL, "burst_seconds": 1}}
+            RuleStore(connection).apply([Change("noisy", Kind.LIMITS, limit)], "benchmark")
+        flags = ["--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0"]
+        environment = {"OTELHOUSE_LOG_URL": f"embedded:{directory}/log", "OTELHOUSE_POSTGRES_URL": url}
+        component = start(["ingest", *flags], environment)
+        try:
+            yield component.ready["otlp_http"], keys
+        finally:
+            component.stop()
+
+
+def main() -> None:
+    """Print medians, and ratios of ten times the limit to once."""
+    bodies = traces(SPANS_A_CALL, 128 * SPANS_A_CALL)
+    loads = {"silent": 0.0, "at its limit": 0.9, "at 10x its limit": 10.0}
+    found: dict[tuple[str, str], list[Result]] = {}
+    with house() as (address, keys):
+        victims(address, keys, bodies, 0.0)  # first calls pay for what is loaded late
+        for _ in range(ROUNDS):
+            for load, times in loads.items():
+                for kind, pace in (("throughput", 0.0), ("latency", PACE)):
+                    with noisy(address, keys["noisy"], bodies, times) if times else nullcontext():
+                        found.setdefault((load, kind), []).append(victims(address, keys, bodies, pace))
+    out = sys.stdout
+    out.write(f"\nthree tenants beside a noisy one ({SPANS_A_CALL} spans a call, limit {LIMIT_CALLS} calls/s)\n")
+    out.write(
+        f"  {'the noisy tenant is':20} {'calls/s':>9} {'of base':>8} {'p50 ms':>8} {'of base':>8} {'p95 ms':>8}\n"
+    )
+    base_rate = base_p50 = 0.0
+    for load in ("at its limit", "at 10x its limit", "silent"):
+        rate = statistics.median(result.taken / SECONDS for result in found[load, "throughput"])
+        p50 = statistics.median(result.p50 * 1000 for result in found[load, "latency"])
+        p95 = statistics.median(result.p95 * 1000 for result in found[load, "latency"])
+        if load == "at its limit":
+            base_rate, base_p50 = rate, p50
+        of_rate, of_p50 = f"{rate / base_rate:.2f}x", f"{p50 / base_p50:.2f}x"
+        out.write(f"  {load:20} {rate:9,.0f} {of_rate:>9} {p50:9.2f} {of_p50:>9} {p95:9.2f}\n")
+        if sum(result.refused for kind in ("throughput", "latency") for result in found[load, kind]):
+            out.write("  some of the others' calls were refused\n")
+    out.flush()
