@@ -115,6 +115,7 @@ class IngestSettings(TlsSettings):
     otlp_grpc: ListenAddress = "127.0.0.1:4317"
     otlp_http: ListenAddress = "127.0.0.1:4318"
     max_request_bytes: int = Field(default=64 << 20, ge=1024)
+    max_inflation_ratio: int = Field(default=1000, ge=10)
     cors_origins: Origins = ""
     max_connections: int = Field(default=20_000, ge=1)
     max_concurrent_streams: int = Field(default=1000, ge=1)

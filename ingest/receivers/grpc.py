@@ -80,7 +80,7 @@ class GrpcFront:
             raise Refused(Code.UNSUPPORTED, "the message encoding must be gzip or identity")
         if coding != b"gzip":
             raise Refused(Code.INVALID, "the message is marked as compressed, and no grpc-encoding says how")
-        return await self._inflating(message, partial(decompress, "gzip", limit=limit))
+        return await self._inflating(message, partial(decompress, "gzip", limit=limit, ratio=self._inflating.ratio))
 
     async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] != _HEALTH:

@@ -54,7 +54,9 @@ async def read_body(receive: Receive, most: int, limit: int, budget: Budget) -> 
 class Inflating:
     """Runs what inflates a body: at once if it is small, else in a thread, a few at a time."""
 
-    def __init__(self, budget: Budget) -> None:
+    def __init__(self, budget: Budget, ratio: int) -> None:
+        """`ratio`: what a body may inflate to for each of its bytes."""
+        self.ratio = ratio
         self._budget = budget
         self._places = asyncio.Semaphore(INFLATIONS)
 

@@ -35,7 +35,7 @@ def parse(signal: Signal, text: bytes) -> Message | None:
     """The request, or None if the library rejects it."""
     message: Message = REQUEST[signal]()
     try:
-        document = json.loads(text, object_pairs_hook=_once)
+        document = json.loads(text, object_pairs_hook=_once, parse_int=_integer)
         document = _ids(document, lambda digits: base64.b64encode(binascii.unhexlify(digits)).decode(), None)
         json_format.ParseDict(document, message, ignore_unknown_fields=True)
     except (json_format.ParseError, ValueError, TypeError, RecursionError, AttributeError, OverflowError, SystemError):
@@ -49,6 +49,11 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(made) < len(pairs):
         raise ValueError("a key comes twice")
     return made
+
+
+def _integer(text: str) -> int | float:
+    """A number without a fraction: "-0" is one, which Python would take for 0."""
+    return -0.0 if text == "-0" else int(text)
 
 
 def _ids(node: Any, change: Any, rng: random.Random | None) -> Any:
