@@ -12,6 +12,7 @@ from ingest.accounts import Accounts
 from ingest.accounts_table import AccountsTable
 from ingest.budget import Budget
 from ingest.degrade.monitor import Monitor
+from ingest.front.cors import Cors
 from ingest.front.routes import Routes
 from ingest.front.server import Server
 from ingest.group_commit import GroupCommit
@@ -25,6 +26,7 @@ from ingest.receivers.grpc import GrpcFront
 from ingest.receivers.http import otlp_exports
 from ingest.receivers.otlp import OtlpReceiver
 from ingest.receivers.reading import Inflating
+from ingest.rule_effects import RuleEffects
 from ingest.steps.admit import Admit
 from ingest.steps.authenticate import Authenticate
 from ingest.steps.control import Control, compile_rules
@@ -79,7 +81,10 @@ def run(settings: Settings, clock: Clock, stop: threading.Event, ready: Ready, s
         parts.callback(rules.close)
         topics.start()
         keys.start()
+        effects = RuleEffects(settings.postgres, rules, topics, producer)
+        parts.callback(effects.close)
         rules.start()
+        effects.start()
         accounts = Accounts(clock)
         table = AccountsTable(accounts, pool, clock)
         table.start()
@@ -139,7 +144,7 @@ async def _serve(
     monitor.start()
     commits = _commits(producer, topics, budget, workers, clock, accounts, rules, monitor)
 
-    inflating = Inflating(budget)
+    inflating = Inflating(budget, settings.ingest.max_inflation_ratio)
 
     def receiver(protocol: str) -> OtlpReceiver:
         return OtlpReceiver(protocol, authenticate, admit, commits, inflating, limit)
@@ -160,6 +165,7 @@ async def _serve(
         },
         health_pages(readiness),
         server.keyless,
+        Cors.of(settings.ingest.cors_origins),
     )
     await asyncio.to_thread(topics.wait, FIRST_LOOK_SECONDS)
     await asyncio.to_thread(rules.wait, FIRST_LOOK_SECONDS)

@@ -43,7 +43,7 @@ class HttpExport:
             if encoding is None:
                 raise Refused(Code.UNSUPPORTED, f"the content type must be {_WANTED}")
         except Refused as refused:
-            encoding = Encoding.JSON  # which those who look can read
+            encoding = encoding or Encoding.JSON  # which those who look can read
             answer = self._receiver.refuse(self._signal, encoding, refused)
         else:
             answer = await self._receiver.handle(self._signal, encoding, caller, partial(self._body, headers, receive))
@@ -58,7 +58,7 @@ class HttpExport:
         coding = headers.get(b"content-encoding", b"").decode("latin-1").strip().lower()
         if not coding:
             return body
-        return await self._inflating(body, partial(decompress, coding, limit=limit))
+        return await self._inflating(body, partial(decompress, coding, limit=limit, ratio=self._inflating.ratio))
 
 
 async def _send(send: Send, encoding: Encoding, answer: Answer) -> None:
