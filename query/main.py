@@ -15,8 +15,9 @@ from otelhouse.clock import Clock
 from otelhouse.config import Settings
 from otelhouse.health import Readiness, health_routes
 from otelhouse.http_server import serve
-from otelhouse.listening import bind, listening_address
 from otelhouse.key_ring import KeyRing
+from otelhouse.listening import bind, listening_address
+from otelhouse.tls import TlsFiles
 from query.database import Database
 from query.graphql.endpoints import to_endpoints
 from query.graphql.http import GraphQLEndpoint
@@ -30,6 +31,7 @@ _ANY = ("GET", "POST", "PUT", "PATCH", "DELETE")
 def run(settings: Settings, clock: Clock, stop: threading.Event, ready: Callable[[Mapping[str, str]], None]) -> None:
     """Serve until `stop` is set, then finish what is under way. Raises StartupError, naming query.http."""
     listen = listening_address(settings.query.http, "query.http")
+    tls = TlsFiles.of(settings.query, "query")
     with contextlib.ExitStack() as stack:
         bound = stack.enter_context(bind(listen, "query.http"))
         pool = stack.enter_context(postgres.open_pool(settings.postgres))
@@ -39,7 +41,7 @@ def run(settings: Settings, clock: Clock, stop: threading.Event, ready: Callable
         database = Database(settings.clickhouse)
         stack.callback(database.close)
         app = application(settings, clock, database, Tenancy(keys, listen))
-        serve(app, bound, stop, lambda address: ready({"http": address}))
+        serve(app, bound, stop, lambda address: ready({"http": address}), tls)
 
 
 def application(settings: Settings, clock: Clock, database: Database, tenancy: Tenancy) -> Starlette:

@@ -11,15 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ingest.front.private import ADMIN
+from ingest.front.secrets import CERTIFICATE, CLIENTS
 from otelhouse.address import Address
 from otelhouse.config import IngestSettings
 from otelhouse.errors import StartupError
+from otelhouse.tls import TlsFiles
 
 LISTENER = "otlp"
 STATS = "ingest"
 APPLICATION = "ingest.front.app:app"
 
-MAX_HEADERS_KIB = 32
 MAX_HEADERS = 100
 STREAM_WINDOW = 1 << 20
 """HTTP/2: bytes of a call that may be on their way before we ask for more; of a connection, as many as 16 calls."""
@@ -33,17 +35,18 @@ Config = dict[str, Any]
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """What Envoy is started with. `admin`: path of its admin socket; `json_logs`: how it logs."""
+    """What Envoy is started with. `directory`: that of its admin socket and TLS secrets; `json_logs`: how it logs."""
 
     addresses: tuple[Address, ...]
-    admin: Path
+    directory: Path
     settings: IngestSettings
+    tls: TlsFiles | None
     json_logs: bool
 
     def config(self) -> Config:
         """The document for --config-yaml; JSON is YAML."""
         return {
-            "admin": {"address": {"pipe": {"path": str(self.admin), "mode": 0o600}}},
+            "admin": {"address": {"pipe": {"path": str(self.directory / ADMIN), "mode": 0o600}}},
             "static_resources": {"listeners": [self._listener()]},
             "application_log_config": {"log_format": _log_format(self.json_logs)},
             "overload_manager": _overload(self.settings),
@@ -66,16 +69,16 @@ class Bootstrap:
         }
 
     def _chain(self) -> Config:
-        return {
-            "filters": [
-                {
-                    "name": "envoy.filters.network.http_connection_manager",
-                    "typed_config": self._http(),
-                }
-            ],
+        chain: Config = {
+            "filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": self._http()}]
         }
+        if self.tls is not None:
+            chain["transport_socket"] = {"name": "envoy.transport_sockets.tls", "typed_config": self._tls(self.tls)}
+            chain["transport_socket_connect_timeout"] = _seconds(self.settings.header_timeout_seconds)
+        return chain
 
     def _http(self) -> Config:
+        settings = self.settings
         return {
             "@type": f"{_API}.filters.network.http_connection_manager.v3.HttpConnectionManager",
             "stat_prefix": STATS,
@@ -83,13 +86,49 @@ class Bootstrap:
             "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"]}]},
             "http_filters": [_application()],
             "generate_request_id": False,
-            "max_request_headers_kb": MAX_HEADERS_KIB,
-            "common_http_protocol_options": {"max_headers_count": MAX_HEADERS},
+            "server_name": "otelhouse",
+            # Envoy itself takes this header of a client's away; it then says what Envoy has verified.
+            "forward_client_cert_details": "SANITIZE_SET" if self.tls and self.tls.client_ca else "SANITIZE",
+            "set_current_client_cert_details": {"cert": True},
+            "max_request_headers_kb": -(-settings.max_header_bytes // 1024),
+            "request_headers_timeout": _seconds(settings.header_timeout_seconds),
+            "request_timeout": _seconds(settings.request_timeout_seconds),
+            "stream_idle_timeout": _seconds(settings.request_timeout_seconds),
+            "drain_timeout": _seconds(settings.max_connection_age_grace_seconds),
+            "common_http_protocol_options": {
+                "max_headers_count": MAX_HEADERS,
+                "idle_timeout": _seconds(settings.idle_timeout_seconds),
+                **(
+                    {"max_connection_duration": _seconds(settings.max_connection_age_seconds)}
+                    if settings.max_connection_age_seconds
+                    else {}
+                ),
+            },
             "http2_protocol_options": {
-                "max_concurrent_streams": 1000,
+                "max_concurrent_streams": settings.max_concurrent_streams,
                 "initial_stream_window_size": STREAM_WINDOW,
                 "initial_connection_window_size": 16 * STREAM_WINDOW,
             },
+        }
+
+    def _tls(self, tls: TlsFiles) -> Config:
+        common: Config = {
+            "alpn_protocols": ["h2", "http/1.1"],
+            "tls_certificate_sds_secret_configs": [self._secret(CERTIFICATE)],
+        }
+        if tls.client_ca is not None:
+            common["validation_context_sds_secret_config"] = self._secret(CLIENTS)
+        return {
+            "@type": f"{_API}.transport_sockets.tls.v3.DownstreamTlsContext",
+            "common_tls_context": common,
+            "require_client_certificate": tls.client_ca is not None and tls.client_required,
+        }
+
+    def _secret(self, name: str) -> Config:
+        path = str(self.directory / name)
+        return {
+            "name": name,
+            "sds_config": {"path_config_source": {"path": path}, "resource_api_version": "V3"},
         }
 
 
@@ -100,7 +139,7 @@ def _overload(settings: IngestSettings) -> Config:
                 "name": "envoy.resource_monitors.global_downstream_max_connections",
                 "typed_config": {
                     "@type": f"{_API}.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
-                    "max_active_downstream_connections": 20_000,
+                    "max_active_downstream_connections": settings.max_connections,
                 },
             }
         ]
@@ -124,6 +163,10 @@ def _application() -> Config:
             },
         },
     }
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.3f}s"
 
 
 def _socket_address(address: Address) -> Config:

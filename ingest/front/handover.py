@@ -9,6 +9,7 @@ from pathlib import Path
 
 from otelhouse.address import Address
 from otelhouse.config import Settings
+from otelhouse.tls import TlsFiles
 
 _VARIABLE = "OTELHOUSE_HANDOVER"
 
@@ -24,6 +25,7 @@ class Handover:
     grpc: Address
     http: Address
     directory: Path
+    tls: TlsFiles | None
     reserved: tuple[int, ...]
     keyless: frozenset[int]
 

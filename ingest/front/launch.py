@@ -12,18 +12,21 @@ from typing import NoReturn
 
 from ingest.front.envoy import Bootstrap, command, environment
 from ingest.front.handover import Handover
-from ingest.front.private import ADMIN, make_directory, remove_directory
+from ingest.front.private import make_directory, remove_directory
+from ingest.front.secrets import write_secrets
 from otelhouse.address import Address
 from otelhouse.config import Settings
 from otelhouse.errors import StartupError
 from otelhouse.listening import bind, listening_address
 from otelhouse.telemetry import log_format
+from otelhouse.tls import TlsFiles
 
 _SETTINGS = ("ingest.otlp_grpc", "ingest.otlp_http")
 
 
 def launch(settings: Settings) -> NoReturn:
     """Become Envoy. Raises StartupError; returns never."""
+    tls = TlsFiles.of(settings.ingest, "ingest")
     wanted = [
         listening_address(text, setting)
         for text, setting in zip((settings.ingest.otlp_grpc, settings.ingest.otlp_http), _SETTINGS, strict=True)
@@ -35,18 +38,21 @@ def launch(settings: Settings) -> NoReturn:
     }
     variables = environment()
     directory = make_directory()
+    if tls is not None:
+        write_secrets(tls, directory)
     handover = Handover(
         settings,
         grpc,
         http,
         directory,
+        tls,
         tuple(reserved.fileno() for reserved in held),
         frozenset({grpc.port, http.port} - open_to_others),
     )
     for reserved in held:
         reserved.set_inheritable(True)
     json_logs = log_format(settings.telemetry) == "json"
-    words = command(Bootstrap((grpc, http), directory / ADMIN, settings.ingest, json_logs))
+    words = command(Bootstrap((grpc, http), directory, settings.ingest, tls, json_logs))
     sys.stdout.flush()
     try:
         os.execve(words[0], words, {**variables, **handover.put()})

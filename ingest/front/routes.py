@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from ingest.front.asgi import Receive, Scope, Send
+from ingest.front.certificate import CERTIFICATE_HEADER, names_in
+from ingest.front.cors import Cors
 from ingest.receivers.grpc import GrpcFront
 from ingest.receivers.otlp import Caller
 from ingest.receivers.reading import Disconnected
@@ -21,16 +23,25 @@ Pages = Mapping[str, Callable[[], Awaitable[Page]]]
 class Routes:
     """An ASGI application. Both protocols are served on both ports; `keyless`: ports on which no key is needed."""
 
-    def __init__(self, grpc: GrpcFront, fronts: Mapping[str, Front], pages: Pages, keyless: frozenset[int]) -> None:
+    def __init__(
+        self, grpc: GrpcFront, fronts: Mapping[str, Front], pages: Pages, keyless: frozenset[int], cors: Cors | None
+    ) -> None:
         self._grpc = grpc
         self._fronts = fronts
         self._pages = pages
         self._keyless = keyless
+        self._cors = cors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         headers = dict(scope["headers"])
-        caller = Caller(headers, scope["server"][1] in self._keyless)
+        shown = headers.get(CERTIFICATE_HEADER)
+        caller = Caller(headers, scope["server"][1] in self._keyless, names_in(shown) if shown else ())
+        if self._cors is not None and (origin := headers.get(b"origin")) is not None:
+            if self._cors.is_preflight(scope, headers):
+                await self._cors.preflight(scope, origin, send)
+                return
+            send = self._cors.noting(origin, send)
         try:
             if headers.get(b"content-type", b"").partition(b";")[0] in _GRPC_TYPES and scope["method"] == "POST":
                 await self._grpc(scope, receive, send, caller)

@@ -12,6 +12,8 @@ from ingest.front.admin import Admin
 from ingest.front.asgi import Application, Receive, Scope, Send
 from ingest.front.handover import Handover
 from ingest.front.private import ADMIN, remove_directory
+from ingest.front.secrets import write_secrets
+from otelhouse.tls import TlsWatch
 
 _LOOK_SECONDS = 0.01
 _LISTEN_SECONDS = 30.0
@@ -29,6 +31,8 @@ class Server:
         self._admin = Admin(handover.directory / ADMIN)
         self._application: asyncio.Future[Application] = self.loop.create_future()
         self._under_way = 0
+        tls, directory = handover.tls, handover.directory
+        self._watch = TlsWatch(tls, partial(write_secrets, tls, directory)) if tls is not None else None
 
     async def started(self) -> None:
         """Return when there is an application: Envoy listens only then."""
@@ -44,6 +48,8 @@ class Server:
             await asyncio.sleep(_LOOK_SECONDS)
         for file in self._handover.reserved:
             os.close(file)
+        if self._watch is not None:
+            self._watch.start()
         return {"otlp_grpc": str(self._handover.grpc), "otlp_http": str(self._handover.http)}
 
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
