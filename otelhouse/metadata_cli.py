@@ -48,8 +48,10 @@ def metadata(config: Path | None) -> Iterator[Connection]:
             yield connection
     except (KeysError, RulesError, HashKeysError) as error:
         raise StartupError(str(error)) from None
-    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
-        raise StartupError("the tables are missing or old: run `otelhouse migrate` first") from None
+    except psycopg.errors.UndefinedTable:
+        raise StartupError("the tables are missing: run `otelhouse migrate` first") from None
+    except psycopg.errors.UndefinedColumn:
+        raise StartupError("the tables are of an older release: run `otelhouse migrate` first") from None
     except psycopg.Error as error:
         raise StartupError(f"postgres.url: {str(error).strip().splitlines()[0]}") from None
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from otelhouse.bus.contract import Record, TopicPartition
 from processor.commit import Checkpoint
 from processor.window import Entry, OpenWindow, Window
-from schema.record import HEADER_CLASS, Control, FramingError, parse_headers
+from schema.record import HEADER_CLASS, Framing, FramingError, parse_headers
 
 RETENTION_CLASSES = 8
 
@@ -96,7 +96,7 @@ def _entry(record: Record) -> Entry | None:
         said = parse_headers(record.headers)
     except FramingError as error:
         return Entry(record, None, str(error))
-    if isinstance(said, Control):
+    if not isinstance(said, Framing):
         return None
     if said.retention_class >= RETENTION_CLASSES:
         return Entry(record, None, f"header '{HEADER_CLASS}': {said.retention_class} is no retention class")

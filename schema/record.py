@@ -15,6 +15,8 @@ HEADER_MASKING = "masking"
 HEADER_ITEMS = "items"
 HEADER_MINUTE = "minute"
 HEADER_CONTROL = "control"
+HEADER_KIND = "kind"
+HEADER_VERSION = "version"
 
 
 class FramingError(ValueError):
@@ -26,6 +28,8 @@ class Control(StrEnum):
 
     TICK = "tick"
     """Moves log time on in a partition whose owner has open state and nothing left to read."""
+    RULES = "rules"
+    """A version of a tenant's rule is in force from here on; see RuleChange."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,27 +63,56 @@ def control_headers(control: Control) -> tuple[tuple[str, bytes], ...]:
     return ((HEADER_CONTROL, control.value.encode()),)
 
 
-def parse_headers(headers: Iterable[tuple[str, bytes]]) -> Framing | Control:
+@dataclass(frozen=True, slots=True)
+class RuleChange:
+    """What the headers of a control record of kind RULES say: a version of a tenant's rule; its document is elsewhere.
+
+    It counts only where `rule_effects` in the metadata store names this record's offset: who appends it may be
+    killed before it could write that down, and appends it again.
+    """
+
+    kind: str
+    tenant: str
+    version: int
+
+    def headers(self) -> tuple[tuple[str, bytes], ...]:
+        """As the log keeps them."""
+        return (
+            *control_headers(Control.RULES),
+            (HEADER_KIND, self.kind.encode()),
+            (HEADER_TENANT, self.tenant.encode()),
+            (HEADER_VERSION, b"%d" % self.version),
+        )
+
+
+def parse_headers(headers: Iterable[tuple[str, bytes]]) -> Framing | Control | RuleChange:
     """Read the headers of a record. Raises FramingError, naming the header, if they are not ours."""
     found = dict(headers)
     if (control := found.get(HEADER_CONTROL)) is not None:
         try:
-            return Control(control.decode())
+            kind = Control(control.decode())
         except ValueError:
             raise FramingError(f"header '{HEADER_CONTROL}': unknown kind {control!r}") from None
-    try:
-        tenant = found[HEADER_TENANT].decode()
-    except KeyError:
-        raise FramingError(f"header '{HEADER_TENANT}' is missing") from None
-    except UnicodeDecodeError:
-        raise FramingError(f"header '{HEADER_TENANT}' is not UTF-8") from None
+        if kind is Control.RULES:
+            version = _number(found, HEADER_VERSION)
+            return RuleChange(_text(found, HEADER_KIND), _text(found, HEADER_TENANT), version)
+        return kind
     return Framing(
-        tenant=tenant,
+        tenant=_text(found, HEADER_TENANT),
         items=_number(found, HEADER_ITEMS),
         accepted_minute=_number(found, HEADER_MINUTE),
         retention_class=_number(found, HEADER_CLASS),
         masking_version=_number(found, HEADER_MASKING),
     )
+
+
+def _text(found: dict[str, bytes], name: str) -> str:
+    try:
+        return found[name].decode()
+    except KeyError:
+        raise FramingError(f"header '{name}' is missing") from None
+    except UnicodeDecodeError:
+        raise FramingError(f"header '{name}' is not UTF-8") from None
 
 
 _MOST_DIGITS = 18

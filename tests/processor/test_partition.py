@@ -14,7 +14,7 @@ from processor.commit import Checkpoint, first_checkpoint, read_position, stored
 from processor.partition import Partition
 from processor.stored import Stored
 from processor.window import Limits, Window
-from schema.record import Control, Framing, block_position, control_headers
+from schema.record import Control, Framing, RuleChange, block_position, control_headers
 
 NAME = TopicPartition("telemetry.traces", 3)
 LIMITS = Limits(span_ms=1000, rows=10, value_bytes=1000)
@@ -40,6 +40,11 @@ def test_a_window_ends_before_the_first_record_that_is_too_late() -> None:
 
 def test_a_tick_ends_a_window_and_begins_none() -> None:
     assert cut([tick(0, 1), data(1, 5000), tick(2, 5500), tick(3, 6000), tick(4, 9000)]) == [(1, 3)]
+
+
+def test_a_rule_s_version_moves_log_time_like_a_tick_and_belongs_to_no_window() -> None:
+    rules = [Record(*NAME, o, ms, RuleChange("sampling", "acme", 7).headers(), b"") for o, ms in ((0, 1), (2, 6000))]
+    assert cut([rules[0], data(1, 5000), rules[1], tick(3, 9000)]) == [(1, 2)]
 
 
 def test_a_window_ends_after_the_record_that_fills_it() -> None:
