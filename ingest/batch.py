@@ -15,6 +15,7 @@ from otelhouse.keys import Tenant
 from schema.signal import Signal
 from schema.wire import Edits, Scan, edited, item_counts, rescan
 
+_ALL = Accepted()
 _UNITS = ("spans", "data points", "log records")
 
 
@@ -180,9 +181,11 @@ class Batch:
             return refused
         if lost:
             return Refused(Code.UNAVAILABLE, "the log did not take the data", 1.0)
+        if not self.rejected:
+            return _ALL
         counts = {reason: int(by_call[call]) for reason, by_call in self.rejected.items() if by_call[call]}
         if not counts:
-            return Accepted()
+            return _ALL
         unit = _UNITS[self.signal]
         message = "; ".join(f"{count} {unit} {_WORDS[reason]}" for reason, count in counts.items())
         return Accepted(sum(counts.values()), message)

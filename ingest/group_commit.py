@@ -1,8 +1,8 @@
 """Group commit: the calls that wait go through the steps as one batch, and each is answered on its own.
 
-An idle ingest takes a call at once. While a batch is being prepared the next one collects, and once some batches are
-at the log it is worth collecting a little longer: so batches grow with the load. When too many batches are at the log,
-calls wait here, within what `Budget` allows.
+An idle ingest takes a call at once. Under load a batch costs much more than one more call in it, so calls are collected
+while the log takes the batch before; and when it has, its clients are given a moment to come back. When too many
+batches are at the log, calls wait here, within what `Budget` allows.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,7 +20,8 @@ from ingest.answer import Accepted, Refused
 from ingest.batch import Batch, Call
 from ingest.budget import Budget
 from ingest.limits.limiter import Ticket
-from ingest.prepare import Prepare
+from ingest.mailbox import Mailbox
+from ingest.prepare import Prepare, Prepared
 from ingest.settlement import Outcome, Settlement
 from ingest.steps.publish import Publish
 from otelhouse.clock import Clock
@@ -30,16 +30,22 @@ from otelhouse.telemetry import get_logger
 from schema.signal import Signal
 from schema.wire import count_items
 
-BATCH_BYTES = 32 << 20
-"""Bodies joined at most, unless a single one is larger."""
+BATCH_BYTES = 8 << 20
+"""Bodies joined at most, unless a single one is larger. Columns of hostile ones may take 24 times as much."""
+WORTH_BYTES = 2 << 20
+"""Bodies that go without waiting for more."""
+INLINE_BYTES = 128 << 10
+"""Bodies that are prepared on the event loop: they take less time than handing them to a thread."""
 BATCHES_AT_LOG = 16
 """Batches of a signal that may be at the log at a time."""
 EAGER_BATCHES = 2
-"""With fewer at the log than this, a call goes at once."""
-WORTH_BYTES = 1 << 20
-"""Bodies that go without waiting for more."""
+"""With fewer at the log than this, and few calls, a call goes at once."""
+FEW_CALLS = 2
+"""In the batch before: then collecting would cost time and gain nothing."""
 COLLECT_SECONDS = 0.01
-"""What a call waits at most for others, so that a partition in trouble does not hold up the rest."""
+"""What a call waits at most for others while a batch is at the log."""
+RETURN_SECONDS = 0.002
+"""What calls wait at most, with nothing at the log, until as many are there as in the batch before."""
 WARN_SECONDS = 1.0
 """A log that is down is said once in this time, not for each batch."""
 
@@ -81,8 +87,12 @@ class GroupCommit:
         self._queue: deque[_Waiting] = deque()
         self._queued_bytes = 0
         self._at_log = 0
-        self._changed = asyncio.Event()
-        self._collector: asyncio.Task[None] | None = None
+        self._preparing = False
+        self._asked = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._expected = 1
+        self._since = 0.0  # when the first call in the queue came, or the log was done with the last batch
+        self._mailbox: Mailbox | None = None
         self._warned = float("-inf")
         self._measures = metrics.SignalMeasures(signal)
 
@@ -100,12 +110,12 @@ class GroupCommit:
             self._accounts.refused(tenant.id, self._signal, refused.code, size)
             raise
         waiting = _Waiting(Call(tenant, body), size, asyncio.get_running_loop().create_future(), ticket)
+        if not self._queue:
+            self._since = self._clock.monotonic()
         self._queue.append(waiting)
         self._queued_bytes += size
-        if self._collector is None or self._collector.done():
-            self._collector = asyncio.create_task(self._collect())
-        elif self._queued_bytes >= WORTH_BYTES:
-            self._changed.set()
+        if self._timer is None or self._is_time():
+            self._ask()
         outcome = await waiting.outcome
         if isinstance(outcome, Refused):
             raise outcome
@@ -113,41 +123,68 @@ class GroupCommit:
 
     async def drain(self) -> None:
         """Return when no call is under way. Nobody may submit meanwhile."""
-        while self._at_log or (self._collector is not None and not self._collector.done()):
+        while self._at_log or self._preparing or self._queue:
             await asyncio.sleep(0.005)
 
-    async def _collect(self) -> None:
-        loop = asyncio.get_running_loop()
-        while self._queue:
-            await self._turn()
-            group = self._take()
-            prepared = await loop.run_in_executor(self._workers, self._prepare, [waiting.call for waiting in group])
-            for rows, batch in prepared:
-                self._send(group[rows.start : rows.stop], batch)
+    def _ask(self) -> None:
+        """Look soon whether to go: after the calls that arrive in this turn of the loop."""
+        if not self._asked:
+            self._asked = True
+            asyncio.get_running_loop().call_soon(self._consider)
 
-    async def _turn(self) -> None:
-        """Wait until the next batch is worth its while and has a place at the log."""
-        if self._at_log < EAGER_BATCHES:
+    def _consider(self) -> None:
+        """Go with the next batch, or see to it that it is considered again in time."""
+        self._asked = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if not self._queue or self._preparing or self._at_log >= BATCHES_AT_LOG:
             return
-        until = self._clock.monotonic() + COLLECT_SECONDS
-        while self._at_log >= EAGER_BATCHES:
-            full = self._at_log >= BATCHES_AT_LOG
-            left = until - self._clock.monotonic()
-            if not full and (self._queued_bytes >= WORTH_BYTES or left <= 0):
-                return
-            self._changed.clear()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), None if full else left)
+        if self._is_time():
+            self._go()
+            return
+        wait = self._since + (COLLECT_SECONDS if self._at_log else RETURN_SECONDS) - self._clock.monotonic()
+        if wait > 0:
+            self._timer = asyncio.get_running_loop().call_later(wait, self._consider)
+        else:
+            self._go()
 
-    def _take(self) -> list[_Waiting]:
+    def _is_time(self) -> bool:
+        """Whether enough calls are there."""
+        if self._queued_bytes >= WORTH_BYTES:
+            return True
+        if not self._at_log:
+            return len(self._queue) >= self._expected
+        return self._at_log < EAGER_BATCHES and self._expected <= FEW_CALLS
+
+    def _go(self) -> None:
+        group, size = self._take()
+        calls = [waiting.call for waiting in group]
+        if size <= INLINE_BYTES:
+            self._prepared(group, self._prepare(calls))
+            return
+        self._preparing = True
+        done = asyncio.get_running_loop().run_in_executor(self._workers, self._prepare, calls)
+        done.add_done_callback(lambda done: self._prepared(group, done.result()))
+
+    def _take(self) -> tuple[list[_Waiting], int]:
         group = [self._queue.popleft()]
         size = group[0].size
         while self._queue and size + self._queue[0].size <= BATCH_BYTES:
             group.append(self._queue.popleft())
             size += group[-1].size
         self._queued_bytes -= size
+        self._expected = len(group)
+        self._since = self._clock.monotonic()
         self._measures.batch_calls.observe(len(group))
-        return group
+        return group, size
+
+    def _prepared(self, group: Sequence[_Waiting], prepared: Sequence[Prepared]) -> None:
+        self._preparing = False
+        for rows, batch in prepared:
+            self._send(group[rows.start : rows.stop], batch)
+        if self._queue:
+            self._ask()
 
     def _send(self, group: Sequence[_Waiting], batch: Batch | Refused) -> None:
         """Publish a batch; its calls are answered as the log takes their parts."""
@@ -162,13 +199,18 @@ class GroupCommit:
                 waiting.ticket.settle(waiting.size, int(batch.received[row]))
         self._at_log += 1
         settled = partial(self._settled, group, batch, self._clock.monotonic())
-        Settlement(batch, self._publish(batch), lambda call, outcome: group[call].answer(outcome), settled)
+        if self._mailbox is None:
+            self._mailbox = Mailbox(asyncio.get_running_loop())
+        Settlement(
+            batch, self._publish(batch), self._mailbox, lambda call, outcome: group[call].answer(outcome), settled
+        )
 
     def _settled(self, group: Sequence[_Waiting], batch: Batch, began: float, settlement: Settlement) -> None:
         self._at_log -= 1
-        self._changed.set()
         self._give_back(group)
-        now = self._clock.monotonic()
+        now = self._since = self._clock.monotonic()
+        if self._queue:
+            self._ask()
         self._measures.publish_seconds.observe(now - began)
         self._accounts.batch(batch, [waiting.size for waiting in group], settlement.lost)
         if settlement.fault:
