@@ -78,10 +78,12 @@ class KeyRing:
 
     def cached_certificate(self, san: str) -> Principal | None:
         """Whose certificate it is, like cached()."""
+        san = written(san)
         return self._certificates.cached(san, hash_key(san))
 
     def look_up_certificate(self, san: str) -> Principal:
         """Whose certificate it is, like look_up()."""
+        san = written(san)
         return self._certificates.look_up(san, hash_key(san))
 
     def refresh(self) -> None:
@@ -97,6 +99,11 @@ class KeyRing:
             with suppress(psycopg.Error):  # /readyz says it; the last known keys hold
                 self.refresh()
             self._stop.wait(REFRESH_SECONDS)
+
+
+def written(san: str) -> str:
+    """A certificate's name as it is stored: host names know no case."""
+    return san.lower().replace("dns:", "DNS:", 1) if san.startswith("DNS:") else san
 
 
 class _Credentials:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from otelhouse import postgres
-from otelhouse.keys import revoke_key
+from otelhouse.keys import Scope, create_key, revoke_key
 from tests.query.house import House, Tenant, serving
 
 TENANT = {"query": "{ tenant }"}
@@ -52,6 +52,16 @@ def test_a_wrong_key_is_refused_even_where_none_is_needed(house: House, public: 
             f"http://{http}/graphql", json=TENANT, headers=[(b"authorization", authorization.encode())], timeout=20
         )
         assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (401, "UNAUTHENTICATED")
+
+
+def test_a_key_that_may_not_read_is_told_so(house: House, public: str, tenant: Tenant) -> None:
+    with postgres.connect(house.settings.postgres) as connection:
+        sends = create_key(connection, tenant.name, scopes=[Scope.INGEST]).key
+    for http in (house.http, public):
+        answer = ask(http, f"Bearer {sends}")
+        (error,) = answer.json()["errors"]
+        assert (answer.status_code, error["extensions"]["code"]) == (403, "FORBIDDEN")
+        assert error["message"] == "this caller may not read data: it lacks the scope 'query'"
 
 
 def test_a_revoked_key_dies_within_five_seconds(house: House, public: str) -> None:
