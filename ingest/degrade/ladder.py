@@ -49,8 +49,10 @@ class Reading:
 class Ladder:
     """The level that readings lead to. Not thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, rise_seconds: float = RISE_SECONDS, fall_seconds: float = FALL_SECONDS) -> None:
         self.level = 0
+        self._rise_seconds = rise_seconds
+        self._fall_seconds = fall_seconds
         self._pressed_since: float | None = None
         self._eased_since: float | None = None
 
@@ -60,10 +62,10 @@ class Ladder:
         eased = all(reading.used < EASE * reading.watermark for reading in readings)
         self._pressed_since = _since(self._pressed_since, pressed, now)
         self._eased_since = _since(self._eased_since, eased, now)
-        if self._pressed_since is not None and now - self._pressed_since >= RISE_SECONDS:
+        if self._pressed_since is not None and now - self._pressed_since >= self._rise_seconds:
             self.level = min(self.level + 1, len(LEVELS) - 1)
             self._pressed_since = now
-        if self._eased_since is not None and now - self._eased_since >= FALL_SECONDS:
+        if self._eased_since is not None and now - self._eased_since >= self._fall_seconds:
             self.level = max(self.level - 1, 0)
             self._eased_since = now
         return self.level

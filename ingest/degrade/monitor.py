@@ -21,7 +21,14 @@ _log = get_logger(__name__)
 class Monitor:
     """A thread of its own, because the event loop may be what is pressed. `level` may be read from any thread."""
 
-    def __init__(self, settings: IngestSettings, queue: Callable[[], float], loop_thread: int, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: IngestSettings,
+        queue: Callable[[], float],
+        loop_thread: int,
+        clock: Clock,
+        ladder: Ladder | None = None,
+    ) -> None:
         """`queue`: which part of the room for clients' data is taken."""
         self.level = 0
         self._settings = settings
@@ -31,7 +38,7 @@ class Monitor:
         # The loop is one thread: it can be all that there is to have while other CPUs stand idle.
         self._loop = Share(lambda: thread_seconds(loop_thread), 1.0)
         self._clock = clock
-        self._ladder = Ladder()
+        self._ladder = ladder or Ladder()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="degrade", daemon=True)
 
