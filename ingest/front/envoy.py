@@ -46,6 +46,7 @@ class Bootstrap:
     def config(self) -> Config:
         """The document for --config-yaml; JSON is YAML."""
         return {
+            "node": {"id": "otelhouse", "cluster": "ingest"},  # who asks for the TLS secrets
             "admin": {"address": {"pipe": {"path": str(self.directory / ADMIN), "mode": 0o600}}},
             "static_resources": {"listeners": [self._listener()]},
             "application_log_config": {"log_format": _log_format(self.json_logs)},
