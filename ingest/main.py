@@ -19,6 +19,7 @@ from ingest.group_commit import GroupCommit
 from ingest.limits.heartbeat import Heartbeat, Sharing
 from ingest.limits.limiter import Limiter
 from ingest.limits.policy import CompileLimits, default_limits
+from ingest.masking.rules import compile_masking
 from ingest.policies import Policies
 from ingest.prepare import Prepare
 from ingest.receivers import remote_write
@@ -31,6 +32,7 @@ from ingest.steps.admit import Admit
 from ingest.steps.authenticate import Authenticate
 from ingest.steps.control import Control, compile_rules
 from ingest.steps.degrade import Degrade
+from ingest.steps.mask import Mask
 from ingest.steps.publish import Publish
 from ingest.steps.scan import scan
 from ingest.steps.split import Split
@@ -108,6 +110,7 @@ def _commits(
         validate,
         Control(Policies(rules, Kind.CONTROL, compile_rules).of, topics.want),
         Degrade(lambda: monitor.level),
+        Mask(Policies(rules, Kind.MASKING, compile_masking).of, rules.hash_key),
         Split(topics),
     )
     publish = Publish(producer)

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from otelhouse.rules.documents import control, limits, retention
+from otelhouse.rules.documents import control, limits, masking, retention
 from otelhouse.rules.errors import InvalidRule
 from otelhouse.rules.rule import Kind
 
@@ -19,6 +19,7 @@ Parser = Callable[[Mapping[str, Any]], object]
 PARSERS: Mapping[Kind, Parser] = {
     Kind.CONTROL: control.parse,
     Kind.LIMITS: limits.parse,
+    Kind.MASKING: masking.parse,
     Kind.RETENTION: retention.parse,
 }
 
