@@ -8,7 +8,6 @@ batches are at the log, calls wait here, within what `Budget` allows.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from ingest.accounts import Accounts
 from ingest.answer import Accepted, Refused
 from ingest.batch import Batch, Call
 from ingest.budget import Budget
+from ingest.fair_share import fair_share
 from ingest.limits.limiter import Ticket
 from ingest.mailbox import Mailbox
 from ingest.prepare import Prepare, Prepared
@@ -59,6 +59,10 @@ class _Waiting:
     outcome: asyncio.Future[Outcome]
     ticket: Ticket | None
 
+    @property
+    def tenant(self) -> str:
+        return self.call.tenant.id
+
     def answer(self, outcome: Outcome) -> None:
         if not self.outcome.done():  # a client that went away cancelled it
             self.outcome.set_result(outcome)
@@ -84,7 +88,7 @@ class GroupCommit:
         self._budget = budget
         self._workers = workers
         self._clock = clock
-        self._queue: deque[_Waiting] = deque()
+        self._queue: list[_Waiting] = []
         self._queued_bytes = 0
         self._at_log = 0
         self._preparing = False
@@ -168,11 +172,11 @@ class GroupCommit:
         done.add_done_callback(lambda done: self._prepared(group, done.result()))
 
     def _take(self) -> tuple[list[_Waiting], int]:
-        group = [self._queue.popleft()]
-        size = group[0].size
-        while self._queue and size + self._queue[0].size <= BATCH_BYTES:
-            group.append(self._queue.popleft())
-            size += group[-1].size
+        if self._queued_bytes <= BATCH_BYTES:
+            group, self._queue = self._queue, []
+        else:
+            group, self._queue = fair_share(self._queue, BATCH_BYTES)
+        size = sum(waiting.size for waiting in group)
         self._queued_bytes -= size
         self._expected = len(group)
         self._since = self._clock.monotonic()
