@@ -123,7 +123,7 @@ class _Credentials:
             for known, principal in self._known.get(name, ()):
                 if compare_digest(known, digest):
                     self._known.move_to_end(name)
-                    return self._valid(principal)
+                    return principal if principal.expires_at is None else self._valid(principal)
             if self._unknown and self._unknown.get(digest, float("-inf")) > self._clock.monotonic():
                 raise _unknown()
             return None
