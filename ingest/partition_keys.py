@@ -25,7 +25,7 @@ def partition_keys(scan: Scan, rows: Rows, seed: int) -> Keys:
 
 def _span_keys(scan: Scan, rows: Rows, seed: int) -> Keys:
     traces: Slices = scan.items["trace_id"]
-    return traces.take(rows).hash(seed)
+    return (traces if len(rows) == len(traces) else traces.take(rows)).hash(seed)
 
 
 def _log_keys(scan: Scan, rows: Rows, seed: int) -> Keys:

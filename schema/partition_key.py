@@ -6,11 +6,14 @@ to a partition. These functions take one item each and are what the vectorised o
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from schema.hash import xxh64_bytes
 
 SEPARATOR = b"\0"
 
 
+@lru_cache(10_000)
 def tenant_seed(tenant: str) -> int:
     """Seed of all keys of a tenant."""
     return xxh64_bytes(tenant.encode())

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from schema.wire.gather import expand_slices
+from schema.wire.gather import expand_headers, expand_slices
 from schema.wire.program import AUX, END, PARENT, START, TAG, Column
 from schema.wire.slices import Slices
 
@@ -50,27 +50,27 @@ class Table:
     @property
     def parent(self) -> npt.NDArray[np.int32]:
         """int32[rows]: row in the parent's table (resources: the call); never decreases, but in attributes."""
-        return self._header(PARENT, np.int32)
+        return self._header(PARENT)
 
     @property
     def aux(self) -> npt.NDArray[np.int32]:
         """int32[rows]: what the descriptor notes about the row: an attribute's Owner, a point's MetricData."""
-        return self._header(AUX, np.int32)
+        return self._header(AUX)
 
     @property
     def tag(self) -> npt.NDArray[np.int64]:
         """int64[rows]: where the field's tag begins; data[tag:end] is the whole field."""
-        return self._header(TAG, np.int64)
+        return self._place(TAG)
 
     @property
     def start(self) -> npt.NDArray[np.int64]:
         """int64[rows]: where the message's body begins."""
-        return self._header(START, np.int64)
+        return self._place(START)
 
     @property
     def end(self) -> npt.NDArray[np.int64]:
         """int64[rows]: where the message's body ends."""
-        return self._header(END, np.int64)
+        return self._place(END)
 
     @property
     def call(self) -> npt.NDArray[np.int32]:
@@ -127,15 +127,22 @@ class Table:
         narrow = np.ascontiguousarray(self._int_column(column.at))
         return narrow.view(column.dtype) if column.dtype.itemsize == 4 else narrow.astype(column.dtype)
 
-    @overload
-    def _header(self, at: int, dtype: type[np.int32]) -> npt.NDArray[np.int32]: ...
-    @overload
-    def _header(self, at: int, dtype: type[np.int64]) -> npt.NDArray[np.int64]: ...
-    def _header(self, at: int, dtype: Any) -> npt.NDArray[Any]:
-        made: npt.NDArray[Any] | None = self._made.get(at)
+    def _header(self, at: int) -> npt.NDArray[np.int32]:
+        made: npt.NDArray[np.int32] | None = self._made.get(at)
         if made is None:
-            made = np.ascontiguousarray(self._int_column(at)).astype(dtype, copy=False)
+            made = np.ascontiguousarray(self._int_column(at))
             self._made[at] = made
+        return made
+
+    def _place(self, at: int) -> npt.NDArray[np.int64]:
+        """Who asks for one place of a row asks for the others, too: one pass for all."""
+        made: npt.NDArray[np.int64] | None = self._made.get(at)
+        if made is None:
+            parent = np.empty(self._rows, np.int32)
+            tag, start, end = (np.empty(self._rows, np.int64) for _ in range(3))
+            expand_headers(self._buffer.ints, 2 * self._at, 2 * self._words, parent, tag, start, end)
+            self._made.update({PARENT: parent, TAG: tag, START: start, END: end})
+            made = self._made[at]
         return made
 
     def _int_column(self, at: int) -> npt.NDArray[np.int32]:

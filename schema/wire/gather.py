@@ -23,6 +23,17 @@ def expand_slices(ints, at, stride, off, length):
         length[row] = ints[place + 1]
 
 
+@njit(types.void(_I32, types.int64, types.int64, _I32, _I64, _I64, _I64), nogil=True, cache=True)
+def expand_headers(ints, at, stride, parent, tag, start, end):
+    """Read the header (see `program.py`) of each row from int32 `at` on."""
+    for row in range(len(parent)):
+        place = at + row * stride
+        parent[row] = ints[place]
+        tag[row] = ints[place + 2]
+        start[row] = ints[place + 3]
+        end[row] = ints[place + 4]
+
+
 @njit(nogil=True, cache=True)
 def copy_range(data, start, size, out, at):
     """Copy `size` bytes from `start` on to `at`; `data` and `out` are addresses."""
@@ -53,6 +64,18 @@ def copy_fixed(data, off, length, out):
     for row in range(len(off)):
         if length[row] == width and off[row] >= 0:
             copy_range(source, off[row], width, target, row * width)
+
+
+@njit(types.void(_U8, _I64, _I64, types.int64, types.Array(types.boolean, 1, "C")), nogil=True, cache=True)
+def mark_ids(data, off, length, width, out):
+    """out[row] = whether the range has `width` bytes, a multiple of eight, that are not all zero."""
+    source = address(data)
+    for row in range(len(off)):
+        seen = np.uint64(0)
+        if off[row] >= 0 and length[row] == width:
+            for i in range(0, width, 8):
+                seen |= load64(source, off[row] + i)
+        out[row] = seen != 0
 
 
 @njit(nogil=True, cache=True)

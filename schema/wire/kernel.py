@@ -1,7 +1,7 @@
 """The scanning kernel: one pass over request bodies, steered by the descriptors' arrays (`program.py`).
 
 Row r of table t begins at 64-bit word base[t] + r * words[t] of one flat array, seen as int64 (`longs`) and as
-int32 (`ints`). The array must be zero: 0 as an offset means absent, because no field can begin a body. A table
+int32 (`ints`). A row begins as zeros: 0 as an offset means absent, because no field can begin a body. A table
 keeps `room[t]` rows; further rows are counted but all land in the one spare row behind them, so the caller can
 ask again with the right room. Names of constants are those of `program.py`.
 """
@@ -85,7 +85,7 @@ def append_number(number, table, row, base, room, count, ints, longs):
     n = get64(count, table)
     put64(count, table, n + 1)
     at = get64(base, table) + min(n, get64(room, table)) * LIST_WORDS
-    put32(ints, 2 * at, row)
+    put64(longs, at, row)
     put64(longs, at + 1, number)
 
 
@@ -125,7 +125,7 @@ def put_varint(value, op, at, ints, longs):
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def clear_row(longs, at, words):
-    """Make the spare row, which many rows share, fresh again."""
+    """Make a row of zeros."""
     for word in range(words):
         put64(longs, at + word, 0)
 
@@ -246,10 +246,9 @@ def scan_body(data, p, stop, call, fields, words, base, room, count, ints, longs
                     table = get32(fields, entry + TABLE)
                     child = get64(count, table)
                     put64(count, table, child + 1)
-                    spare = get64(room, table)
-                    place = 2 * (get64(base, table) + min(child, spare) * get64(words, table))
-                    if child >= spare:
-                        clear_row(longs, place >> 1, get64(words, table))
+                    size = get64(words, table)
+                    place = 2 * (get64(base, table) + min(child, get64(room, table)) * size)
+                    clear_row(longs, place >> 1, size)
                     put32(ints, place, row)
                     put32(ints, place + 1, get32(fields, entry + MARK))
                     put32(ints, place + 2, tag_at)
@@ -327,9 +326,5 @@ def scan_bodies(data, bounds, fields, words, base, room, count, ints, longs, sta
             code = TOO_MANY
         status[call] = code
         if code != 0:
-            for table in range(len(count)):
-                first = base[table] + min(before[table], room[table]) * words[table]
-                last = base[table] + min(count[table], room[table]) * words[table]
-                longs[first:last] = 0
             count[:] = before
     stack[0] = 0  # keeps the stack, of which only the address was used, alive until here

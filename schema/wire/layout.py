@@ -35,22 +35,54 @@ def field_size(body):
     return size
 
 
-@njit(types.void(_I64, _I64, _I64, _I64, _I64, _I64, _I64, _I64, _I64), nogil=True, cache=True)
-def find_gaps(start, end, offsets, child_tag, child_end, gap_offsets, gap_start, gap_end, gap_size):
+@njit(types.Tuple((_I64, types.int64))(_I32), nogil=True, cache=True)
+def order_groups(group):
+    """Rows by group, those of a group in order, without those of group -1 -> (rows, the lowest group).
+
+    A counting sort: groups are few, and small numbers.
+    """
+    low = np.int64(0)
+    high = np.int64(-1)
+    for row in range(len(group)):
+        low = min(low, np.int64(group[row]))
+        high = max(high, np.int64(group[row]))
+    if low < -1:
+        return np.empty(0, np.int64), low
+    place = np.zeros(high + 3, np.int64)
+    for row in range(len(group)):
+        place[group[row] + 2] += 1
+    place[1] = 0
+    for i in range(2, len(place)):
+        place[i] += place[i - 1]
+    rows = np.empty(place[-1], np.int64)
+    for row in range(len(group)):
+        if group[row] >= 0:
+            rows[place[group[row] + 1]] = row
+            place[group[row] + 1] += 1
+    return rows, low
+
+
+@njit(types.void(_I64, _I64, _I32, _I64, _I64, _I64, _I64, _I64, _I64), nogil=True, cache=True)
+def find_gaps(start, end, child_parent, child_tag, child_end, gap_offsets, gap_start, gap_end, gap_size):
     """The byte ranges of each row's body that are not its children's, at most children + 1 a row, and their sum."""
     n = 0
+    child = 0
+    gap_offsets[0] = 0
     for row in range(len(start)):
         p = start[row]
-        for child in range(offsets[row], offsets[row + 1]):
+        size = np.int64(0)
+        while child < len(child_parent) and child_parent[child] == row:
             if child_tag[child] > p:
                 gap_start[n], gap_end[n] = p, child_tag[child]
-                gap_size[row] += child_tag[child] - p
+                size += child_tag[child] - p
                 n += 1
             p = child_end[child]
+            child += 1
         if end[row] > p:
             gap_start[n], gap_end[n] = p, end[row]
-            gap_size[row] += end[row] - p
+            size += end[row] - p
             n += 1
+        gap_size[row] = size
         gap_offsets[row + 1] = n
 
 
@@ -186,3 +218,31 @@ def write_pieces(
         copy_range(source, item_tag[item], size, target, p)
         p += size
     return p
+
+
+@njit(types.int64(_I64, _I32, _I32, _I64, _I32, _I64, _I64, _I64, _I32), nogil=True, cache=True)
+def describe_pieces(order, piece, group, weight, call_of, first_group, items, run_end, calls):
+    """What is in each piece: its group, OTLP items, and its calls, each once -> number of calls noted.
+
+    Out: `first_group` and `items` by piece; `calls`, those of all pieces one after the other, where `run_end` says by
+    piece where its own end. A call's items stand together within a piece.
+    """
+    noted = 0
+    last_piece = np.int32(-1)
+    last_call = np.int32(-1)
+    for k in range(len(order)):
+        at = piece[k]
+        if at < 0:
+            continue
+        item = order[k]
+        if at != last_piece:
+            first_group[at] = group[item]
+            items[at] = 0
+        items[at] += weight[item]
+        if at != last_piece or call_of[item] != last_call:
+            calls[noted] = call_of[item]
+            noted += 1
+        run_end[at] = noted
+        last_piece = at
+        last_call = call_of[item]
+    return noted

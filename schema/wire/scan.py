@@ -232,7 +232,7 @@ def _scan(signal: Signal, data: npt.NDArray[np.uint8], bounds: npt.NDArray[np.in
     while True:
         base = np.zeros(len(room) + 1, np.int64)
         np.cumsum((room + 1) * tables.words, out=base[1:])
-        longs = np.zeros(int(base[-1]), np.int64)
+        longs = np.empty(int(base[-1]), np.int64)
         ints = longs.view(np.int32)
         count = np.zeros(len(room), np.int64)
         status = np.zeros(len(bounds) - 1, np.uint8)

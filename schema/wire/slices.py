@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schema.hash import xxh64_slices
-from schema.wire.gather import copy_fixed, copy_slices, equal_slices
+from schema.wire.gather import copy_fixed, copy_slices, equal_slices, mark_ids
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -80,6 +80,12 @@ class Slices:
         """uint8[rows, width], for ids: zeros where the row is absent or of another length."""
         out = np.zeros((len(self), width), np.uint8)
         copy_fixed(self.data, self.off, self.len, out)
+        return out
+
+    def are_ids(self, width: int) -> npt.NDArray[np.bool_]:
+        """bool[rows]: whether the row has this many bytes (a multiple of eight), not all zero."""
+        out = np.empty(len(self), np.bool_)
+        mark_ids(self.data, self.off, self.len, width, out)
         return out
 
     def equals(self, value: bytes) -> npt.NDArray[np.bool_]:

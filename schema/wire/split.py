@@ -14,7 +14,15 @@ import numpy.typing as npt
 from schema.signal import Signal
 from schema.wire.columns import Table
 from schema.wire.edits import Edits, Sorted
-from schema.wire.layout import CALL_ALLOWANCE, CALL_SHARE, find_gaps, lay_out, write_pieces
+from schema.wire.layout import (
+    CALL_ALLOWANCE,
+    CALL_SHARE,
+    describe_pieces,
+    find_gaps,
+    lay_out,
+    order_groups,
+    write_pieces,
+)
 from schema.wire.owners import offsets_of
 from schema.wire.scan import Scan
 from schema.wire.splice import moved
@@ -64,11 +72,11 @@ def split(
     """
     if len(group) != len(scan.items):
         raise ValueError(f"{len(group)} groups for {len(scan.items)} items")
-    if len(group) and int(group.min()) < -1:
+    group = np.ascontiguousarray(group, np.int32)
+    order, lowest = order_groups(group)
+    if lowest < -1:
         raise ValueError("a group must be -1 or more")
-    chosen = np.flatnonzero(group >= 0)
-    order = chosen[np.argsort(group[chosen], kind="stable")]
-    return _Splitter(scan, np.ascontiguousarray(group, np.int32), order).run(max_bytes, edits)
+    return _Splitter(scan, group, order).run(max_bytes, edits)
 
 
 class _Splitter:
@@ -106,40 +114,25 @@ class _Splitter:
             scan.data, self._order, self._piece, self._resource_size, self._scope_size, item_tag, item_end,
             items.parent, scopes.parent, resource_gaps.ranges, scope_gaps.ranges, out,
         )  # fmt: skip
-        fits = self._piece >= 0
-        if fits.all():
-            return Split(self._pieces(self._order, self._piece, sizes[:pieces], out), np.empty(0, np.int64))
-        oversize = np.sort(self._order[~fits])
-        return Split(self._pieces(self._order[fits], self._piece[fits], sizes[:pieces], out), oversize)
+        left_out = self._piece < 0
+        oversize = np.sort(self._order[left_out]) if left_out.any() else np.empty(0, np.int64)
+        return Split(self._pieces(sizes[:pieces], out), oversize)
 
-    def _pieces(
-        self,
-        order: npt.NDArray[np.int64],
-        piece: npt.NDArray[np.int32],
-        sizes: npt.NDArray[np.int64],
-        out: npt.NDArray[np.uint8],
-    ) -> list[Piece]:
-        """Cut the written bytes into pieces; `order` and `piece` without the items that fit nowhere."""
-        ends = np.cumsum(sizes)
-        first = np.searchsorted(piece, np.arange(len(sizes) + 1))
-        total = np.zeros(len(order) + 1, np.int64)
-        np.cumsum(item_counts(self._scan)[order], out=total[1:])
-        call = self._scan.items.call[order]
-        # A call's items stand together within a piece: keep the first of each run.
-        changes = np.ones(len(order), np.bool_)
-        changes[1:] = (call[1:] != call[:-1]) | (piece[1:] != piece[:-1])
-        fresh = np.flatnonzero(changes)
-        runs = np.searchsorted(fresh, first)
-        groups = self._group[order[first[:-1]]]
-        return [
-            Piece(
-                group=int(groups[i]),
-                value=out[ends[i] - sizes[i] : ends[i]].tobytes(),
-                items=int(total[first[i + 1]] - total[first[i]]),
-                calls=call[fresh[runs[i] : runs[i + 1]]],
-            )
-            for i in range(len(sizes))
-        ]
+    def _pieces(self, sizes: npt.NDArray[np.int64], out: npt.NDArray[np.uint8]) -> list[Piece]:
+        """Cut the written bytes into pieces."""
+        groups, items, ends = (np.empty(len(sizes), np.int64) for _ in range(3))
+        calls = np.empty(len(self._order), np.int32)
+        describe_pieces(
+            self._order, self._piece, self._group, item_counts(self._scan), self._scan.items.call, groups, items, ends,
+            calls,
+        )  # fmt: skip
+        written = memoryview(out)  # type: ignore[arg-type]  # an array is a buffer
+        pieces = []
+        begin = first = 0
+        for size, group, count, end in zip(sizes.tolist(), groups.tolist(), items.tolist(), ends.tolist(), strict=True):
+            pieces.append(Piece(group, bytes(written[begin : begin + size]), count, calls[first:end]))
+            begin, first = begin + size, end
+        return pieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +157,9 @@ class _Gaps:
 
 
 def _gaps(outer: Table, inner: Table) -> _Gaps:
-    offsets = np.zeros(len(outer) + 1, np.int64)
+    offsets = np.empty(len(outer) + 1, np.int64)
     start = np.empty(len(outer) + len(inner), np.int64)
     end = np.empty_like(start)
-    size = np.zeros(len(outer), np.int64)
-    find_gaps(
-        outer.start, outer.end, offsets_of(inner.parent, len(outer)), inner.tag, inner.end, offsets, start, end, size
-    )
+    size = np.empty(len(outer), np.int64)
+    find_gaps(outer.start, outer.end, inner.parent, inner.tag, inner.end, offsets, start, end, size)
     return _Gaps((offsets, start, end), size)
