@@ -46,14 +46,29 @@ class Column:
     of_item: Rows | None = None
 
 
-def column_of(scan: Scan, field: Field, items: Rows) -> Column:
-    """The field of these items."""
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What is tested: rows of items, and for tests of data points the row of a point for each."""
+
+    items: Rows
+    points: Rows | None = None
+
+    def take(self, rows: Rows | npt.NDArray[np.bool_]) -> Chosen:
+        """Some of them."""
+        return Chosen(self.items[rows], None if self.points is None else self.points[rows])
+
+
+def column_of(scan: Scan, field: Field, chosen: Chosen) -> Column:
+    """The field of these items or points."""
+    items = chosen.items
     if field.place == "resource":
         made = _attributes(scan, scan.find(Owner.RESOURCE, field.name.encode()))
         return Column(made.size, made.texts, scan.resource_of_items[items].astype(np.int64))
     if field.place == "scope":
         made = _strings(scan.scopes.slices(field.name))
         return Column(made.size, made.texts, scan.items.parent[items].astype(np.int64))
+    if field.place == "attributes" and chosen.points is not None:
+        return _attributes(scan, scan.find(Owner.POINT, field.name.encode())[chosen.points])
     if field.place == "attributes":
         return _attributes(scan, scan.find(Owner.ITEM, field.name.encode())[items])
     if field.name in _WORDS:
@@ -103,6 +118,9 @@ def _values(scan: Scan, table: Table, column: str, at: Rows, rows: Rows) -> Colu
     chosen = np.flatnonzero((kind >= ValueKind.DOUBLE) & (kind <= ValueKind.BYTES))
     if len(chosen):
         texts.append(Texts(at[chosen], _other(scan, table, rows[chosen])))
+    chosen = np.flatnonzero((kind == ValueKind.NONE) | (kind == ValueKind.STRINDEX))
+    if len(chosen) and table is scan.attributes:  # an attribute without a value is null; a body without one is none
+        texts.append(Texts(at[chosen], _table(["null"]).take(np.zeros(len(chosen), np.int64))))
     return Column(len(at), texts)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ingest.control.columns import Column, Rows, column_of
+from ingest.control.columns import Chosen, Column, Rows, column_of
 from otelhouse.rules.documents.control_match import All, Condition, Match, Not, Operator
 from schema.wire import Scan, Slices
 from schema.wire.distinct import distinct
@@ -17,23 +17,32 @@ _FEW = 8
 
 
 def matched(scan: Scan, match: Match, items: Rows) -> Rows:
-    """Those of the items that match."""
-    return items[_holds(scan, match, items)]
+    """Those of the items that match; the match tests no data points."""
+    return items[_holds(scan, match, Chosen(items))]
 
 
-def _holds(scan: Scan, match: Match, items: Rows) -> Flags:
+def matched_points(scan: Scan, match: Match, items: Rows) -> tuple[Rows, Rows]:
+    """(All data points of these metrics, those of them that match): rows of `points`."""
+    wanted = np.zeros(len(scan.items), np.bool_)
+    wanted[items] = True
+    parents = scan.points.parent.astype(np.int64)
+    points = np.flatnonzero(wanted[parents])
+    return points, points[_holds(scan, match, Chosen(parents[points], points))]
+
+
+def _holds(scan: Scan, match: Match, chosen: Chosen) -> Flags:
     if isinstance(match, Condition):
-        return _tested(match, column_of(scan, match.field, items))
+        return _tested(match, column_of(scan, match.field, chosen))
     if isinstance(match, Not):
-        return ~_holds(scan, match.part, items)
+        return ~_holds(scan, match.part, chosen)
     every = isinstance(match, All)
-    holds = np.full(len(items), every)
+    holds = np.full(len(chosen.items), every)
     for part in match.parts:
         # Only rows whose answer is still open are looked at.
         open_rows = np.flatnonzero(holds if every else ~holds)
         if not len(open_rows):
             break
-        holds[open_rows] = _holds(scan, part, items[open_rows])
+        holds[open_rows] = _holds(scan, part, chosen.take(open_rows))
     return holds
 
 

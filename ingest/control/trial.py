@@ -54,11 +54,10 @@ def _try(batch: Batch, tried: Tried, examples: int) -> None:
     items = np.flatnonzero(batch.keep)
     tried.items += int(batch.weights[items].sum())
     before = batch.scan
-    weights = batch.weights
-    hits = apply(batch, tried.rule, items)
+    applied = apply(batch, tried.rule, items)
     batch.apply_edits()
-    tried.hits += int(weights[hits].sum())
-    for row in hits[: examples - len(tried.examples)].tolist():
+    tried.hits += applied.items
+    for row in applied.rows[: examples - len(tried.examples)].tolist():
         kept = batch.keep[row] and not isinstance(tried.rule.action, Route)
         tried.examples.append(Example(_alone(before, row), _alone(batch.scan, row) if kept else None))
 

@@ -70,8 +70,7 @@ def _advance(batch: Batch, turn: _Turn) -> bool:
         if items is None:
             return False
         before = len(batch.edits)
-        hits = apply(batch, rule, items)
-        metrics.count_control(turn.tenant.id, rule.name, int(batch.weights[hits].sum()))
+        metrics.count_control(turn.tenant.id, rule.name, apply(batch, rule, items).items)
         if len(batch.edits) > before:
             return True
         items = items[batch.keep[items]]

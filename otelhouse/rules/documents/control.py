@@ -147,6 +147,12 @@ def _rule(value: object, path: str) -> ControlRule:
     action = _action(found["action"], f"{path}.action", signal)
     if signal is Signal.METRICS and isinstance(action, Rename) and not _one_name(match):
         raise InvalidRule(f"{path}.match", "renaming metrics needs the one name that is meant: name: {equals: ...}")
+    if (
+        signal is Signal.METRICS
+        and not isinstance(action, Allow | Deny)
+        and "attributes" in control_match.places(match)
+    ):
+        raise InvalidRule(f"{path}.match", "data points can only be allowed or denied: their metric goes as a whole")
     _stays_inside(action, match, path)
     return ControlRule(name, signal, match, action)
 

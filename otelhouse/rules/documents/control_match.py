@@ -117,14 +117,10 @@ def _field(name: str, path: str, signal: Signal) -> tuple[Field, tuple[str, ...]
     if dot and key and place == "resource":
         return Field(place, key), ()
     if dot and key and place == "attributes":
-        if signal is Signal.METRICS:
-            raise InvalidRule(path, "a metric's points have attributes of their own each; match by name or resource")
         return Field(place, key), ()
     words = _WORDS[signal]
     if name not in words:
-        known = ["resource.KEY", "scope.name", "scope.version", *words]
-        if signal is not Signal.METRICS:
-            known.append("attributes.KEY")
+        known = ("resource.KEY", "scope.name", "scope.version", *words, "attributes.KEY")
         raise InvalidRule(path, f"unknown; it must be one of {', '.join(known)}, any, all, not")
     return Field("item", name), words[name]
 

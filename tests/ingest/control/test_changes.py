@@ -229,3 +229,28 @@ def test_a_tenant_whose_topic_is_not_made_yet_is_refused_alone() -> None:
     result = run(Signal.TRACES, step, (SHOP, traces(span("a"))), (other, traces(span("b"))))
     assert list(result.batch.refused) == [0]
     assert [each.name for each in _all_spans(result.sent["telemetry.traces"])] == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "left", "dropped"),
+    [
+        ("match: {attributes.n: '1'}, action: deny", {"a": ["0", "2"], "b": ["0"]}, 1),
+        ("match: {attributes.n: '0'}, action: deny", {"a": ["1", "2"]}, 2),
+        ("match: {name: a, attributes.n: {in: ['0', '1']}}, action: deny", {"a": ["2"], "b": ["0"]}, 2),
+        ("match: {attributes.n: '0'}, action: allow", {"a": ["0"], "b": ["0"]}, 2),
+        ("match: {attributes.none: {exists: false}}, action: deny", {}, 4),
+        ("match: {attributes.n: {regex: '[5-9]'}}, action: deny", {"a": ["0", "1", "2"], "b": ["0"]}, 0),
+    ],
+)
+def test_data_points_are_dropped_one_by_one_and_a_metric_without_any_goes(
+    rule: str, left: dict[str, list[str]], dropped: int
+) -> None:
+    request = metrics(gauge("a", 1, 2, 3), gauge("b", 4))
+    result = one(Signal.METRICS, f"[{{name: r, signal: metrics, {rule}}}]", request)
+    groups = [group for message in result.sent.values() for group in message.resource_metrics]
+    made = [each for group in groups for each in group.scope_metrics[0].metrics]
+    texts = {each.name: [point.attributes[0].value.string_value for point in each.gauge.data_points] for each in made}
+    assert texts == left
+    assert result.dropped == ({"control:r": dropped} if dropped else {})
+    kept = int(result.batch.weights[result.batch.keep].sum())
+    assert kept + dropped == int(result.batch.received.sum()) == 4

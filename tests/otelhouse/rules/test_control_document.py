@@ -44,7 +44,10 @@ WRONG = [
         "[{name: a, signal: logs, match: {severity: {at_least: high}}, action: deny}]",
         "rules[0].match.severity.at_least",
     ),
-    ("[{name: a, signal: metrics, match: {attributes.a: b}, action: deny}]", "rules[0].match.attributes.a: a metric's"),
+    (
+        "[{name: a, signal: metrics, match: {attributes.a: b}, action: {route: {topic: t}}}]",
+        "rules[0].match: data points can only be allowed or denied",
+    ),
     ("[{name: a, signal: metrics, action: {drop_attributes: {keys: [a]}}}]", "is left to aggregation rules"),
     ("[{name: a, signal: metrics, action: {set_attribute: {in: resource, key: a, value: b}}}]", "aggregation rules"),
     ("[{name: a, signal: metrics, action: {rename: {to: b}}}]", "rules[0].match: renaming metrics needs the one name"),
