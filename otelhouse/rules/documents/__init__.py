@@ -34,7 +34,7 @@ def parse(kind: Kind, document: Mapping[str, Any]) -> object:
         raise InvalidRule("", f"this release has no rules of kind '{kind}'")
     try:
         size = len(json.dumps(document, allow_nan=False))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise InvalidRule("", f"holds what JSON cannot: {error}") from None
     if size > MAX_BYTES:
         raise InvalidRule("", f"is {size} bytes, more than {MAX_BYTES}")

@@ -97,3 +97,59 @@ def test_what_the_user_s_string_says_goes_before_our_defaults(settings: Postgres
     url = settings.url.get_secret_value() + " application_name=mine"
     with postgres.connect(PostgresSettings(url=SecretStr(url))) as connection:
         assert connection.execute("SHOW application_name").fetchall() == [("mine",)]
+
+
+def test_the_release_before_runs_on_these_tables(settings: PostgresSettings) -> None:
+    """Its statements, to the letter: those of `otelhouse keys`, of ingest and of the query service."""
+    _execute(settings, "INSERT INTO tenants (id) VALUES (%s) ON CONFLICT (id) DO NOTHING", "old")
+    insert = "INSERT INTO api_keys (tenant, hash, prefix, name) SELECT id, %s, %s, %s FROM tenants WHERE id = %s"
+    insert += " RETURNING id"
+    ((key,),) = _execute(settings, insert, b"h" * 32, "ohk_12345678", "", "old")
+    find = (
+        "SELECT k.hash, t.id, retention_class_traces, retention_class_metrics, retention_class_logs FROM api_keys k"
+        " JOIN tenants t ON t.id = k.tenant WHERE k.revoked_at IS NULL AND k.hash = ANY(%s)"
+    )
+    assert _execute(settings, find, [b"h" * 32]) == [(b"h" * 32, "old", 0, 0, 0)]
+    revoke = (
+        "UPDATE api_keys SET revoked_at = coalesce(revoked_at, now()) WHERE id = %s"
+        " RETURNING id, tenant, prefix, name, created_at, revoked_at"
+    )
+    assert len(_execute(settings, revoke, key)) == 1
+    assert _execute(settings, find, [b"h" * 32]) == []
+    # And what it did is good for this release.
+    assert _execute(settings, "SELECT scopes, expires_at FROM api_keys") == [(["ingest", "query"], None)]
+    assert _execute(settings, "SELECT id, length(secret) FROM hash_keys WHERE tenant = 'old'") == [(1, 32)]
+
+
+def test_a_key_may_do_something_that_we_know(settings: PostgresSettings) -> None:
+    insert = "INSERT INTO api_keys (tenant, hash, prefix, scopes) VALUES ('default', %s, 'ohk_', %s)"
+    for scopes in ([], ["everything"], ["ingest", "everything"]):
+        with pytest.raises(psycopg.errors.CheckViolation):
+            _execute(settings, insert, b"h" * 32, scopes)
+    _execute(settings, insert, b"h" * 32, ["admin"])
+
+
+def test_a_hash_key_has_a_secret_until_it_is_destroyed(settings: PostgresSettings) -> None:
+    for change in ("secret = NULL", "destroyed_at = now()", "secret = 'short'"):
+        with pytest.raises(psycopg.errors.CheckViolation):
+            _execute(settings, f"UPDATE hash_keys SET {change}")
+    _execute(settings, "UPDATE hash_keys SET secret = NULL, destroyed_at = now()")
+
+
+def test_hash_keys_of_tenants_differ(settings: PostgresSettings) -> None:
+    _execute(settings, "INSERT INTO tenants (id) SELECT 't' || n FROM generate_series(1, 50) n")
+    assert _execute(settings, "SELECT count(DISTINCT secret), min(length(secret)) FROM hash_keys") == [(51, 32)]
+
+
+def test_a_change_is_numbered_and_told(settings: PostgresSettings) -> None:
+    with postgres.connect(settings) as connection:
+        connection.execute(f"LISTEN {postgres.CHANGES_CHANNEL}")
+        for version in (1, 2):
+            _execute(
+                settings,
+                "INSERT INTO rules (tenant, kind, version, document, author) VALUES ('default', 'x', %s, '{}', 'a')",
+                version,
+            )
+        told = [each.payload for each in connection.notifies(timeout=5, stop_after=2)]
+    numbers = _execute(settings, "SELECT number FROM changes WHERE subject = 'rules' AND kind = 'x' ORDER BY number")
+    assert told == [str(number) for (number,) in numbers]

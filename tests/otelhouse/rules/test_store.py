@@ -22,6 +22,13 @@ def change(document: dict[str, object], tenant: str = "default", kind: Kind = RE
     return Change(tenant, kind, document, origin)
 
 
+def nested(depth: int) -> dict[str, object]:
+    document: dict[str, object] = {}
+    for _ in range(depth):
+        document = {"a": document}
+    return document
+
+
 @pytest.fixture
 def store(connection: Connection) -> RuleStore:
     return RuleStore(connection)
@@ -123,6 +130,7 @@ def test_history_is_only_ever_added_to(store: RuleStore, connection: Connection,
         (RETENTION, {"logs": float("nan")}, "JSON cannot"),
         (RETENTION, {"a": {"b": ["\0"]}}, r"^a\.b\[0\]: holds a NUL"),
         (RETENTION, {1: 2}, "not a string"),
+        (RETENTION, nested(5000), "JSON cannot"),
         (RETENTION, {"a": "x" * (1 << 20)}, "bytes, more than"),
         (Kind.RECORDING, {}, "this release has no rules of kind 'recording'"),
     ],
