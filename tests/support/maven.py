@@ -17,8 +17,12 @@ TARGET = Path(__file__).parents[2] / "target"
 
 def jars(name: str) -> Path:
     """The directory `target/NAME/jars` with what tests/support/NAME/pom.xml asks for."""
-    pom = Path(__file__).parent / name / "pom.xml"
-    directory = TARGET / name / "jars"
+    return jars_of(Path(__file__).parent / name / "pom.xml", TARGET / name)
+
+
+def jars_of(pom: Path, target: Path) -> Path:
+    """The directory `jars` in `target` with what a pom asks for."""
+    directory = target / "jars"
     once(directory, pom.read_bytes(), lambda: _copy_dependencies(pom, directory))
     return directory
 
