@@ -75,13 +75,13 @@ STALE = 0x7FF0000000000002
 CUSTOM_SCHEMA = -53
 LEAST_SCHEMA, MOST_SCHEMA = -4, 8
 
-ROW = 24
+ROW = 18
 (
     START, END, NAME, NAME_LEN, JOB, JOB_LEN, INSTANCE, INSTANCE_LEN, TYPE, HELP, HELP_LEN, UNIT, UNIT_LEN, CREATED,
-    SAMPLES, HISTOGRAMS, EXEMPLARS, KINDS, TARGET_HASH, METRIC_HASH, N_LABELS,
-) = range(21)  # fmt: skip
-"""Columns of a series' row, int64: where its body is in the data, slices of texts, type, created time (ms), how many
-samples, histograms and exemplars stand in it (valid or not), the kinds of points it makes (bits), hashes."""
+    KINDS, TARGET_HASH, METRIC_HASH, N_LABELS,
+) = range(ROW)  # fmt: skip
+"""Columns of a series' row, int64: where its body is in the data, slices of texts, type, created time (ms), the kinds
+of points it makes (bits), hashes, how many labels."""
 
 FLOAT, EXPONENTIAL, EXPONENTIAL_GAUGE, CUSTOM, CUSTOM_GAUGE = range(5)
 """Kinds of points: each (series, kind) is an entry, and becomes data points of one metric."""

@@ -16,11 +16,9 @@ from schema.remote_write.layout import (
     BOUND,
     CREATED,
     END,
-    EXEMPLARS,
     FLOAT,
     HELP,
     HELP_LEN,
-    HISTOGRAMS,
     INSTANCE,
     INSTANCE_LEN,
     ITEMS,
@@ -35,7 +33,6 @@ from schema.remote_write.layout import (
     NAME,
     NAME_LEN,
     ROW,
-    SAMPLES,
     START,
     TARGET_HASH,
     TYPE,
@@ -60,6 +57,9 @@ _NAME, _LABELS, _REFERENCE, _UTF8 = int(Reason.NAME), int(Reason.LABELS), int(Re
 _TIME, _BAD_HISTOGRAM = int(Reason.TIME), int(Reason.HISTOGRAM)
 _HISTOGRAM_TIME, _HISTOGRAM_POSITIVE = int(HistogramPart.TIME), int(HistogramPart.POSITIVE_SIZE)
 _HISTOGRAM_NEGATIVE, _HISTOGRAM_CUSTOM = int(HistogramPart.NEGATIVE_SIZE), int(HistogramPart.CUSTOM_SIZE)
+
+_PRIME = np.uint64(0x9E3779B185EBCA87)
+_NAME_TAG, _VALUE_TAG = 0x0A, 0x12
 
 TOO_LONG, BAD_UTF8, BAD_REFERENCE, ODD = 1, 2, 4, 8
 """Faults of a list of labels, bits."""
@@ -99,6 +99,12 @@ def add_label(labels, n, name, name_len, value, value_len):
 def read_label(data, p, end, labels, n):
     """A Label of 1.0 -> (faults, next)."""
     name = name_len = value = value_len = np.int64(0)
+    if end - p >= 4 and get8(data, p) == _NAME_TAG:  # as every encoder writes it: a short name, a short value
+        size = get8(data, p + 1)
+        at = p + 2 + size
+        if size < 0x80 and at + 1 < end and get8(data, at) == _VALUE_TAG and get8(data, at + 1) == end - at - 2 < 0x80:
+            name, name_len, value, value_len = p + 2, size, at + 2, end - at - 2
+            p = end
     while p < end:
         number, wire, tag, p = next_field(data, p, end)
         if p < 0:
@@ -236,48 +242,36 @@ def read_metadata(data, p, end, row):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def walk_series(data, p, end, version, symbols, count, labels, row, places, keep):
-    """Find a series' fields -> (faults of its labels, next).
+def walk_series(data, p, end, version, symbols, count, labels, row, places):
+    """Find a series' fields -> (faults of its labels, how many samples, histograms and exemplars, next).
 
-    Counts and numbers go to the row, labels to the list. `keep`: note where each sample, histogram and exemplar
-    begins (at its length) in `places`, int32, one run after another with the room that the row's counts, made by an
-    earlier walk, say.
+    Numbers go to the row, labels to the list, and for each sample, histogram and exemplar, in the order of the wire,
+    its Item and where it begins (at its length) to `places`, int32, which has room for as many as there are bytes.
     """
     faults, pending = np.int64(0), np.int64(-1)
-    n = samples = histograms = exemplars = np.int64(0)
-    room_samples, room_histograms = get64(row, SAMPLES), get64(row, HISTOGRAMS)
+    n = items = np.int64(0)
     while p < end:
         number, wire, tag, p = next_field(data, p, end)
         if p < 0:
-            return faults, p
+            return faults, items, p
         if number == 1 and (wire == 2 or (wire == 0 and version == 2)):
             fault, n, pending, p = read_labels(data, p, end, wire, version, symbols, count, labels, n, pending)
             faults |= fault
         elif wire == 2 and 2 <= number <= 4:
-            begin = p
-            length, p = read_length(data, p, end)
-            if p < 0:
-                return faults, p
-            p += length
+            item = np.int64(_EXEMPLAR)
             if number == 2:
-                if keep:
-                    put32(places, samples, begin)
-                samples += 1
+                item = np.int64(_SAMPLE)
             elif (number == 3) == (version == 2):
-                if keep:
-                    put32(places, room_samples + histograms, begin)
-                histograms += 1
-            else:
-                if keep:
-                    put32(places, room_samples + room_histograms + exemplars, begin)
-                exemplars += 1
+                item = np.int64(_HISTOGRAM)
+            put32(places, 2 * items, item)
+            put32(places, 2 * items + 1, p)
+            items += 1
+            length, p = read_length(data, p, end)
+            if p >= 0:
+                p += length
         elif version == 2 and number == 5 and wire == 2:
             length, p = read_length(data, p, end)
-            if p < 0:
-                return faults, p
-            if keep:
-                p += length
-            else:
+            if p >= 0:
                 p = read_metadata(data, p, p + length, row)
         elif version == 2 and number == 6 and wire == 0:
             number64, p = read_varint(data, p, end)
@@ -285,17 +279,13 @@ def walk_series(data, p, end, version, symbols, count, labels, row, places, keep
         else:
             p = skip_field(data, p, end, tag, 1)
         if p < 0:
-            return faults, p
+            return faults, items, p
     if pending >= 0:
         faults |= ODD
     if n > MAX_LABELS:
         faults |= TOO_LONG
     put64(row, N_LABELS, n)
-    if not keep:
-        put64(row, SAMPLES, samples)
-        put64(row, HISTOGRAMS, histograms)
-        put64(row, EXEMPLARS, exemplars)
-    return faults, p
+    return faults, items, p
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -307,6 +297,25 @@ def compare(data, a, a_len, b, b_len):
         if difference != 0:
             return difference
     return a_len - b_len
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def equal(data, a, a_len, b, b_len):
+    """Whether two byte strings are the same."""
+    if a_len != b_len:
+        return False
+    if a == b:
+        return True
+    i = 0
+    while i + 8 <= a_len:
+        if load64(data, a + i) != load64(data, b + i):
+            return False
+        i += 8
+    while i < a_len:
+        if get8(data, a + i) != get8(data, b + i):
+            return False
+        i += 1
+    return True
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -428,67 +437,76 @@ def in_time(ms):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def check_items(data, version, symbols, count, row, places, attributes, labels, shape, lists, bad, tallies):
+def check_items(data, version, symbols, count, row, places, items, attributes, labels, shape, lists, bad, tallies):
     """Read each sample, histogram and exemplar, tally it, set the kinds of points -> 0 or minus an ErrorCode.
 
-    `bad`: the Reason of all of them, or -1.
+    `bad`: the Reason of all of them, or -1. `attributes`: bytes that the labels take at most.
     """
-    samples, histograms, exemplars = get64(row, SAMPLES), get64(row, HISTOGRAMS), get64(row, EXEMPLARS)
-    kinds, bound = np.int64(0), np.int64(0)
-    for i in range(samples + histograms + exemplars):
-        begin = np.int64(places[i])
-        length, p = read_length(data, begin, get64(row, END))
-        if i < samples:
+    kinds, bound, exemplars = np.int64(0), np.int64(0), np.int64(0)
+    for i in range(items):
+        item = np.int64(places[2 * i])
+        length, p = read_length(data, np.int64(places[2 * i + 1]), get64(row, END))
+        reason = bad
+        if item == _SAMPLE:
             _, time, _, p = read_sample(data, p, p + length)
             if p < 0:
                 return p
-            reason = bad if bad >= 0 else np.int64(-1) if in_time(time) else np.int64(_TIME)
+            if reason < 0 and not in_time(time):
+                reason = np.int64(_TIME)
             if reason < 0:
                 kinds |= 1 << FLOAT
                 bound += attributes + 72
-            tally(tallies, reason, _SAMPLE, 1)
-        elif i < samples + histograms:
+        elif item == _HISTOGRAM:
             p, valid = read_histogram(data, p, p + length, shape, lists)
             if p < 0:
                 return p
-            reason = bad
-            if bad < 0:
+            if reason < 0 and not valid:
                 reason = np.int64(_BAD_HISTOGRAM)
-                if valid:
-                    reason = np.int64(-1) if in_time(shape[_HISTOGRAM_TIME]) else np.int64(_TIME)
+            if reason < 0 and not in_time(shape[_HISTOGRAM_TIME]):
+                reason = np.int64(_TIME)
             if reason < 0:
                 kinds |= 1 << histogram_kind(shape)
                 sides = shape[_HISTOGRAM_POSITIVE] + shape[_HISTOGRAM_NEGATIVE]
                 bound += attributes + 256 + 10 * sides + 16 * (shape[_HISTOGRAM_CUSTOM] + 1) + length
-            tally(tallies, reason, _HISTOGRAM, 1)
         else:
             _, time, n, faults, p = read_exemplar(data, p, p + length, version, symbols, count, labels)
             if p < 0:
                 return p
-            reason = bad if bad >= 0 else reason_of(faults, True, False)
+            if reason < 0:
+                reason = reason_of(faults, True, False)
             if reason < 0 and not in_time(time):
                 reason = np.int64(_TIME)
             if reason < 0:
+                exemplars += 1
                 bound += 80
                 for label in range(n):
                     bound += 24 + get64(labels, label * LABEL + 1) + get64(labels, label * LABEL + 3)
-                if kinds == 0:
-                    kinds = np.int64(1 << FLOAT)
-                    bound += attributes + 72
-            tally(tallies, reason, _EXEMPLAR, 1)
+        tally(tallies, reason, item, 1)
+    if exemplars and kinds == 0:
+        kinds = np.int64(1 << FLOAT)
+        bound += attributes + 72
     put64(row, KINDS, kinds)
     put64(tallies, BOUND, get64(tallies, BOUND) + bound)
     return np.int64(0)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def finish_row(data, row, tallies):
+def text_hash(data, version, row, column, seed):
+    """A hash of a text; of 2.0's symbols, each of which stands in the data once, of where that is."""
+    if version == 2:
+        return (np.uint64(get64(row, column)) ^ seed ^ (seed >> np.uint64(29))) * _PRIME
+    return xxh64_range(data, get64(row, column), get64(row, column + 1), seed)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def finish_row(data, version, row, tallies):
     """Hashes by which series are brought together, and what their metrics and resources add to the bound."""
-    target = xxh64_range(data, get64(row, JOB), get64(row, JOB_LEN), np.uint64(1))
-    put64(row, TARGET_HASH, np.int64(xxh64_range(data, get64(row, INSTANCE), get64(row, INSTANCE_LEN), target)))
-    metric = xxh64_range(data, get64(row, NAME), get64(row, NAME_LEN), np.uint64(get64(row, TYPE)))
-    metric = xxh64_range(data, get64(row, HELP), get64(row, HELP_LEN), metric)
-    put64(row, METRIC_HASH, np.int64(xxh64_range(data, get64(row, UNIT), get64(row, UNIT_LEN), metric)))
+    target = text_hash(data, version, row, INSTANCE, text_hash(data, version, row, JOB, np.uint64(1)))
+    put64(row, TARGET_HASH, np.int64(target))
+    metric = text_hash(data, version, row, NAME, np.uint64(get64(row, TYPE)))
+    if version == 2:  # in 1.0 the name says all that is known
+        metric = text_hash(data, version, row, UNIT, text_hash(data, version, row, HELP, metric))
+    put64(row, METRIC_HASH, np.int64(metric))
     texts = get64(row, NAME_LEN) + get64(row, HELP_LEN) + get64(row, UNIT_LEN)
     texts += get64(row, JOB_LEN) + get64(row, INSTANCE_LEN) + 400
     kinds = get64(row, KINDS)
@@ -567,15 +585,13 @@ def read_series(array, version, symbols, rows, used, tallies, lists):
         row = address(rows) + 8 * n * ROW
         put64(row, START, p)
         put64(row, END, p + length)
-        faults, after = walk_series(
-            data, p, p + length, version, at_symbols, count, at_labels, row, address(places), False
+        if length + 2 > len(places):
+            places = np.empty(length + length // 2 + 2, np.int32)
+        faults, items, after = walk_series(
+            data, p, p + length, version, at_symbols, count, at_labels, row, address(places)
         )
         if after < 0:
             return -after
-        total = get64(row, SAMPLES) + get64(row, HISTOGRAMS) + get64(row, EXEMPLARS)
-        if total > len(places):
-            places = np.empty(2 * total, np.int32)
-        walk_series(data, p, p + length, version, at_symbols, count, at_others, row, address(places), True)
         faults |= resolve(at_symbols, count, row, HELP) | resolve(at_symbols, count, row, UNIT)
         size = np.int64(0)
         repeated = False
@@ -584,12 +600,12 @@ def read_series(array, version, symbols, rows, used, tallies, lists):
             repeated = label_fault(data, at_labels, get64(row, N_LABELS), hashes)
         bad = reason_of(faults, get64(row, NAME_LEN) > 0, repeated)
         code = check_items(
-            data, version, at_symbols, count, row, places, size, at_others, shape, lists, bad, at_tallies
+            data, version, at_symbols, count, row, places, items, size, at_others, shape, lists, bad, at_tallies
         )
         if code < 0:
             return -code
         if get64(row, KINDS) != 0:
-            finish_row(data, row, at_tallies)
+            finish_row(data, version, row, at_tallies)
             n += 1
         p += length
     used[0] = n

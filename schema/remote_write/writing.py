@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 
 from schema.loads import address, get8, get64, load64, put8, store64
+from schema.prometheus_name import EXACT_SCOPE
 from schema.remote_write.histogram import (
     BOUNDS,
     COUNT,
@@ -38,12 +39,10 @@ from schema.remote_write.layout import (
     CUSTOM_GAUGE,
     END,
     EXACT_FIELD,
-    EXEMPLARS,
     EXPONENTIAL,
     FLOAT,
     HELP,
     HELP_LEN,
-    HISTOGRAMS,
     INSTANCE,
     INSTANCE_LEN,
     JOB,
@@ -55,17 +54,17 @@ from schema.remote_write.layout import (
     NAME,
     NAME_LEN,
     ROW,
-    SAMPLES,
     STALE,
     START,
     TYPE,
     UNIT,
     UNIT_LEN,
+    Item,
     MetricType,
 )
 from schema.remote_write.reading import (
     LABEL,
-    compare,
+    equal,
     in_time,
     is_text,
     label_role,
@@ -77,16 +76,13 @@ from schema.remote_write.reading import (
 )
 from schema.wire.reading import read_length
 
-_TEXTS = [b"service.namespace", b"service.name", b"service.instance.id", b"prometheus.type", b"otelhouse.remote_write"]
+_TEXTS = [b"service.namespace", b"service.name", b"service.instance.id", b"prometheus.type", EXACT_SCOPE.encode()]
 _TYPES = [b"", b"counter", b"gauge", b"histogram", b"gaugehistogram", b"summary", b"info", b"stateset"]
 TEXTS = np.frombuffer(bytearray(b"".join(_TEXTS + _TYPES)), np.uint8)
-"""Texts that are written, one after another; _AT and _TYPE_AT say where each is."""
-_NAMESPACE, _NAME_KEY, _INSTANCE_KEY, _TYPE_KEY, _SCOPE = (
-    (len(b"".join(_TEXTS[:i])), len(text)) for i, text in enumerate(_TEXTS)
-)
-_FIRST_TYPE = len(b"".join(_TEXTS))
-_TYPE_AT = tuple(_FIRST_TYPE + len(b"".join(_TYPES[:i])) for i in range(len(_TYPES) + 1))
-_TYPE_PLACES = np.array(_TYPE_AT, np.int64)
+"""Texts that are written, one after another, each in its place."""
+_PLACES = np.cumsum([0, *(len(text) for text in _TEXTS + _TYPES)]).tolist()
+_NAMESPACE, _NAME_KEY, _INSTANCE_KEY, _TYPE_KEY, _SCOPE = ((_PLACES[i], len(text)) for i, text in enumerate(_TEXTS))
+_TYPE_PLACES = np.array(_PLACES[len(_TEXTS) :], np.int64)
 
 _COUNTER, _HISTOGRAM, _SUMMARY = int(MetricType.COUNTER), int(MetricType.HISTOGRAM), int(MetricType.SUMMARY)
 _GAUGE_FIELD, _SUM_FIELD, _HISTOGRAM_FIELD, _EXPONENTIAL_FIELD = 5, 7, 9, 10
@@ -96,6 +92,7 @@ _SUM_SUFFIX = words(b"_sum")
 _TRACE_ID = words(b"trace_id")
 _SPAN_ID = words(b"span_id")
 _GAUGE_RESET, _YES_RESET = 3, 1
+_SAMPLE_ITEM, _HISTOGRAM_ITEM, _EXEMPLAR_ITEM = int(Item.SAMPLES), int(Item.HISTOGRAMS), int(Item.EXEMPLARS)
 _STALE = np.uint64(STALE)
 _NS = 1_000_000
 _MONOTONIC, _LEVEL = 2, 1
@@ -132,15 +129,16 @@ def put_header(out, p, tag, end):
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def put_bytes(out, p, data, off, size):
-    """A copy of data[off:off+size]."""
+    """A copy of data[off:off+size]. May write up to 7 bytes before its place, where nothing is yet."""
     p -= size
-    i = 0
-    while i + 8 <= size:
-        store64(out, p + i, load64(data, off + i))
-        i += 8
-    while i < size:
-        put8(out, p + i, get8(data, off + i))
-        i += 1
+    while size >= 8:
+        size -= 8
+        store64(out, p + size, load64(data, off + size))
+    if size and off >= 8:
+        store64(out, p + size - 8, load64(data, off + size - 8))
+    else:
+        for i in range(size):
+            put8(out, p + i, get8(data, off + i))
     return p
 
 
@@ -171,6 +169,13 @@ def put_number(out, p, tag, value):
 def put_attribute(out, p, tag, keys, key, key_len, data, value, value_len):
     """A KeyValue of a string; key and value may stand in different arrays."""
     end = p
+    if key_len + value_len < 0x78:  # all lengths are one byte: the headers are two words
+        p = put_bytes(out, p, data, value, value_len)
+        store64(out, p - 8, np.uint64(0x12 | (value_len + 2) << 8 | 0x0A << 16 | value_len << 24) << np.uint64(32))
+        p = put_bytes(out, p - 4, keys, key, key_len)
+        size = key_len + value_len + 6
+        store64(out, p - 8, np.uint64(tag | size << 8 | 0x0A << 16 | key_len << 24) << np.uint64(32))
+        return p - 4
     p = put_text(out, p, 0x0A, data, value, value_len)
     p = put_header(out, p, 0x12, end)
     p = put_text(out, p, 0x0A, keys, key, key_len)
@@ -249,12 +254,13 @@ def put_exemplar(out, p, tag, data, labels, n, value, nanos):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def put_exemplars(out, p, tag, data, version, symbols, count, row, places, labels, nanos):
+def put_exemplars(out, p, tag, data, version, symbols, count, row, places, items, labels, nanos):
     """A series' valid exemplars -> (beginning, latest time of them in ns). `nanos`: time of one that has none."""
-    first = get64(row, SAMPLES) + get64(row, HISTOGRAMS)
     latest = np.int64(0)
-    for i in range(first + get64(row, EXEMPLARS) - 1, first - 1, -1):
-        length, at = read_length(data, np.int64(places[i]), get64(row, END))
+    for i in range(items - 1, -1, -1):
+        if places[2 * i] != _EXEMPLAR_ITEM:
+            continue
+        length, at = read_length(data, np.int64(places[2 * i + 1]), get64(row, END))
         value, time, n, faults, _ = read_exemplar(data, at, at + length, version, symbols, count, labels)
         if reason_of(faults, True, False) < 0 and in_time(time):
             p = put_exemplar(out, p, tag, data, labels, n, value, time * _NS if time else nanos)
@@ -293,13 +299,14 @@ def sum_kind(data, row):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def put_float_points(out, p, data, version, symbols, count, row, places, labels, others, is_sum):
+def put_float_points(out, p, data, version, symbols, count, row, places, items, labels, others, is_sum):
     """NumberDataPoints of a series: its valid samples; one without a value if it has only exemplars."""
-    samples = get64(row, SAMPLES)
     attributes = written = np.int64(0)
     begin = p
-    for i in range(samples - 1, -1, -1):
-        length, at = read_length(data, np.int64(places[i]), get64(row, END))
+    for i in range(items - 1, -1, -1):
+        if places[2 * i] != _SAMPLE_ITEM:
+            continue
+        length, at = read_length(data, np.int64(places[2 * i + 1]), get64(row, END))
         value, time, start, _ = read_sample(data, at, at + length)
         if not in_time(time):
             continue
@@ -313,7 +320,7 @@ def put_float_points(out, p, data, version, symbols, count, row, places, labels,
         else:
             p = put_bytes(out, p, out, attributes, written)
         if end == begin:
-            p, _ = put_exemplars(out, p, 0x2A, data, version, symbols, count, row, places, others, time * _NS)
+            p, _ = put_exemplars(out, p, 0x2A, data, version, symbols, count, row, places, items, others, time * _NS)
         if value != _STALE:
             p = put_fixed(out, p, 0x21, value)
         if start == 0:
@@ -323,7 +330,7 @@ def put_float_points(out, p, data, version, symbols, count, row, places, labels,
     if p == begin:
         end = p
         p = put_labels(out, p, 0x3A, data, labels, get64(row, N_LABELS))
-        p, latest = put_exemplars(out, p, 0x2A, data, version, symbols, count, row, places, others, np.int64(0))
+        p, latest = put_exemplars(out, p, 0x2A, data, version, symbols, count, row, places, items, others, np.int64(0))
         p = put_times(out, p, latest, np.int64(0))
         p = put_header(out, p, 0x0A, end)
     return p
@@ -370,14 +377,15 @@ def put_exact(out, p, data, at, length):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def put_histogram_points(out, p, data, version, symbols, count, row, places, labels, others, kind, shape, lists):
+def put_histogram_points(out, p, data, version, symbols, count, row, places, items, labels, others, kind, shape, lists):
     """Points of those of a series' histograms that are of this kind."""
-    samples = get64(row, SAMPLES)
     custom = kind in (CUSTOM, CUSTOM_GAUGE)
     with_exemplars = get64(row, KINDS) & ((1 << kind) - 1) == 0
     begin = p
-    for i in range(samples + get64(row, HISTOGRAMS) - 1, samples - 1, -1):
-        length, at = read_length(data, np.int64(places[i]), get64(row, END))
+    for i in range(items - 1, -1, -1):
+        if places[2 * i] != _HISTOGRAM_ITEM:
+            continue
+        length, at = read_length(data, np.int64(places[2 * i + 1]), get64(row, END))
         _, valid = read_histogram(data, at, at + length, shape, lists)
         if not valid or not in_time(shape[TIME]) or histogram_kind(shape) != kind:
             continue
@@ -390,7 +398,7 @@ def put_histogram_points(out, p, data, version, symbols, count, row, places, lab
             p = put_fixed(out, p, 0x71, np.uint64(shape[ZERO_THRESHOLD]))
         if end == begin and with_exemplars:
             tag = 0x42 if custom else 0x5A
-            p, _ = put_exemplars(out, p, tag, data, version, symbols, count, row, places, others, nanos)
+            p, _ = put_exemplars(out, p, tag, data, version, symbols, count, row, places, items, others, nanos)
         if stale:
             p = put_number(out, p, 0x50, 1)
         if custom:
@@ -463,7 +471,7 @@ def put_resource(out, p, data, texts, row):
 @njit(nogil=True, cache=True, error_model="numpy")
 def same(data, a, b, column):
     """Whether two rows have the same text in a column."""
-    return compare(data, get64(a, column), get64(a, column + 1), get64(b, column), get64(b, column + 1)) == 0
+    return equal(data, get64(a, column), get64(a, column + 1), get64(b, column), get64(b, column + 1))
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -486,33 +494,36 @@ def write_request(array, constants, version, symbols, rows, entry_row, entry_kin
     data, texts, out = address(array), address(constants), address(result)
     labels, others = np.empty(MAX_LABELS * LABEL, np.int64), np.empty(MAX_LABELS * LABEL, np.int64)
     at_labels, at_others, at_symbols, count = address(labels), address(others), address(symbols), len(symbols) // 2
-    places, shape = np.empty(64, np.int32), np.zeros(16, np.int64)
+    places, shape, spare = np.empty(64, np.int32), np.zeros(16, np.int64), np.zeros(ROW, np.int64)
     p = np.int64(len(result))
     resource_end = scope_end = metric_end = data_end = p
     for entry in range(len(entry_row) - 1, -1, -1):
         row, kind = address(rows) + 8 * ROW * entry_row[entry], entry_kind[entry]
         is_sum = kind == FLOAT and sum_kind(data, row) != 0
         if metric_end == p:  # a metric begins, at its end
-            kind_name = get64(row, TYPE)
-            if 0 < kind_name < len(_TYPE_PLACES) - 1:
-                size = _TYPE_PLACES[kind_name + 1] - _TYPE_PLACES[kind_name]
-                p = put_attribute(out, p, 0x62, texts, _TYPE_KEY[0], _TYPE_KEY[1], texts, _TYPE_PLACES[kind_name], size)
+            type_ = get64(row, TYPE)
+            if 0 < type_ < len(_TYPE_PLACES) - 1:
+                size = _TYPE_PLACES[type_ + 1] - _TYPE_PLACES[type_]
+                p = put_attribute(out, p, 0x62, texts, _TYPE_KEY[0], _TYPE_KEY[1], texts, _TYPE_PLACES[type_], size)
             data_end = p
             if is_sum and sum_kind(data, row) == _MONOTONIC:
                 p = put_number(out, p, 0x18, 1)
             if is_sum or kind in (EXPONENTIAL, CUSTOM):
                 p = put_number(out, p, 0x10, 2)
-        total = get64(row, SAMPLES) + get64(row, HISTOGRAMS) + get64(row, EXEMPLARS)
-        if total > len(places):
-            places = np.empty(2 * total, np.int32)
         start, stop = get64(row, START), get64(row, END)
-        # The type may not be the message's own: walking keeps the row as it is.
-        walk_series(data, start, stop, version, at_symbols, count, at_labels, row, address(places), True)
+        if stop - start + 2 > len(places):
+            places = np.empty(2 * (stop - start) + 2, np.int32)
+        # The row may know more than the message, such as 1.0's metadata: what a walk finds goes elsewhere.
+        _, items, _ = walk_series(
+            data, start, stop, version, at_symbols, count, at_labels, address(spare), address(places)
+        )
         if kind == FLOAT:
-            p = put_float_points(out, p, data, version, at_symbols, count, row, places, at_labels, at_others, is_sum)
+            p = put_float_points(
+                out, p, data, version, at_symbols, count, row, places, items, at_labels, at_others, is_sum
+            )
         else:
             p = put_histogram_points(
-                out, p, data, version, at_symbols, count, row, places, at_labels, at_others, kind, shape, lists
+                out, p, data, version, at_symbols, count, row, places, items, at_labels, at_others, kind, shape, lists
             )
         before = address(rows) + 8 * ROW * entry_row[entry - 1] if entry else row
         new_target = entry == 0 or not (same(data, row, before, JOB) and same(data, row, before, INSTANCE))
@@ -529,5 +540,5 @@ def write_request(array, constants, version, symbols, rows, entry_row, entry_kin
             p = put_resource(out, p, data, texts, row)
             p = put_header(out, p, 0x0A, resource_end)
             resource_end = scope_end = metric_end = p
-    labels[0] = others[0] = 0  # these arrays, of which only the addresses were used, live until here
+    labels[0] = others[0] = spare[0] = 0  # these arrays, of which only the addresses were used, live until here
     return p
