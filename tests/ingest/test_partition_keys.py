@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 
 from ingest.partition_keys import partition_keys
 from schema.partition_key import resource_key, series_key, tenant_seed, trace_key
+from schema.prometheus_name import EXACT_SCOPE
 from schema.signal import Signal
 from schema.wire import join, scan
 from tests.ingest.requests import Request, gauge, logs, metrics, span, trace_id, traces
@@ -67,6 +69,25 @@ def test_a_resource_attribute_that_is_no_string_counts_as_its_text() -> None:
 def test_names_that_translate_alike_share_a_partition() -> None:
     first, second = keys_of(Signal.METRICS, metrics(gauge("a.b", 1), gauge("a_b", 1)))
     assert first == second
+
+
+def test_the_parts_of_a_classic_histogram_are_where_their_family_is() -> None:
+    histogram = Metric(name="rpc.seconds")
+    histogram.histogram.data_points.add()
+    names = ("rpc_seconds_bucket", "rpc_seconds_count", "rpc_seconds_sum")
+    found = keys_of(Signal.METRICS, metrics(histogram, *(gauge(name, 1) for name in names)))
+    assert set(found) == {series_key("acme", "shop", "", "rpc_seconds")}
+
+
+@pytest.mark.parametrize(
+    ("scope", "name", "family"),
+    [(EXACT_SCOPE, "a__b:c", "a__b:c"), ("other", "a__b", "a_b"), (EXACT_SCOPE, "_count", "_count")],
+)
+def test_names_that_came_by_remote_write_are_not_translated(scope: str, name: str, family: str) -> None:
+    request = metrics(gauge(name, 1, unit="1"))
+    request.resource_metrics[0].scope_metrics[0].scope.name = scope
+    wanted = family if scope == EXACT_SCOPE else f"{family}_ratio"
+    assert keys_of(Signal.METRICS, request) == [series_key("acme", "shop", "", wanted)]
 
 
 def test_keys_never_change() -> None:
