@@ -46,8 +46,10 @@ from otelhouse.component import Ready
 from otelhouse.config import Settings
 from otelhouse.health import Readiness, health_pages
 from otelhouse.key_ring import KeyRing
+from otelhouse.keys import DEFAULT_TENANT
 from otelhouse.rules.feed import RuleFeed
 from otelhouse.rules.rule import Kind
+from otelhouse.rules.store import ConfigRule
 from otelhouse.telemetry import get_logger
 from schema.signal import Signal
 
@@ -79,7 +81,7 @@ def run(settings: Settings, clock: Clock, stop: threading.Event, ready: Ready, s
         parts.callback(pool.close, 0.2)
         keys = KeyRing(pool, clock)
         parts.callback(keys.close)
-        rules = RuleFeed(settings.postgres, clock)
+        rules = RuleFeed(settings.postgres, clock, _config_rules(settings))
         parts.callback(rules.close)
         topics.start()
         keys.start()
@@ -93,6 +95,14 @@ def run(settings: Settings, clock: Clock, stop: threading.Event, ready: Ready, s
         parts.callback(table.close)
         serving = _serve(settings, clock, stop, ready, server, log, producer, topics, keys, rules, pool, accounts)
         asyncio.run_coroutine_threadsafe(serving, server.loop).result()
+
+
+def _config_rules(settings: Settings) -> list[ConfigRule]:
+    """Rules of the tenant `default` that settings put into force at start."""
+    if not settings.masking.profile:
+        return []
+    wanted = {"profile": settings.masking.profile}
+    return [ConfigRule(Kind.MASKING, DEFAULT_TENANT, wanted, "masking.profile", merge=True)]
 
 
 def _commits(
@@ -169,6 +179,7 @@ async def _serve(
         health_pages(readiness),
         server.keyless,
         Cors.of(settings.ingest.cors_origins),
+        limit,
     )
     await asyncio.to_thread(topics.wait, FIRST_LOOK_SECONDS)
     await asyncio.to_thread(rules.wait, FIRST_LOOK_SECONDS)

@@ -136,6 +136,12 @@ class IngestSettings(TlsSettings):
     memory_limit_bytes: int = Field(default=0, ge=0)
 
 
+class MaskingSettings(_Section):
+    """What the tenant `default` masks from the start on. Empty: what its rule says, else the profile `default`."""
+
+    profile: Literal["", "off", "default", "all"] = ""
+
+
 class ProcessorSettings(_Section):
     """The processors of the log."""
 
@@ -169,6 +175,7 @@ class Settings(_Section):
     clickhouse: ClickHouseSettings = ClickHouseSettings()
     postgres: PostgresSettings = PostgresSettings()
     ingest: IngestSettings = IngestSettings()
+    masking: MaskingSettings = MaskingSettings()
     processor: ProcessorSettings = ProcessorSettings()
     query: QuerySettings = QuerySettings()
     telemetry: TelemetrySettings = TelemetrySettings()

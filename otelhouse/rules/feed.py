@@ -7,9 +7,7 @@ notification nor a database that was restored to an earlier day leaves anything 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import psycopg
 
@@ -19,7 +17,7 @@ from otelhouse.config import PostgresSettings
 from otelhouse.postgres import CHANGES_CHANNEL, Connection
 from otelhouse.rules.errors import RulesError, RulesUnavailable
 from otelhouse.rules.rule import HashKey, Kind, OnChange, Rule
-from otelhouse.rules.store import RuleStore
+from otelhouse.rules.store import ConfigRule, RuleStore
 from otelhouse.telemetry import get_logger
 
 POLL_SECONDS = 1.0
@@ -28,16 +26,6 @@ RETRY_SECONDS = 1.0
 _WAIT_SECONDS = 0.2
 
 _log = get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class ConfigRule:
-    """A rule that the setting `setting` wants in force at start."""
-
-    kind: Kind
-    tenant: str
-    document: Mapping[str, Any]
-    setting: str
 
 
 class RuleFeed:
@@ -116,7 +104,7 @@ class RuleFeed:
             return
         store = RuleStore(connection)
         for wanted in self._config_rules:
-            store.apply_config_rule(wanted.kind, wanted.tenant, wanted.document, wanted.setting)
+            store.apply_config_rule(wanted)
 
     def _follow(self, connection: Connection) -> None:
         asked = self._clock.monotonic()

@@ -31,6 +31,17 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfigRule:
+    """A rule that the setting `setting` wants in force at start. `merge`: other keys of the document stay."""
+
+    kind: Kind
+    tenant: str
+    document: Mapping[str, Any]
+    setting: str
+    merge: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Applied:
     """What came of a change: the version now in force, and the document before it ({} without one)."""
 
@@ -97,9 +108,12 @@ class RuleStore:
         change = Change(tenant, kind, document)
         return self.apply([change], author, note or f"back to version {version}")[0]
 
-    def apply_config_rule(self, kind: Kind, tenant: str, document: Mapping[str, Any], setting: str) -> Applied:
+    def apply_config_rule(self, wanted: ConfigRule) -> Applied:
         """What a setting wants for a tenant at start: a new version if another document is in force."""
-        return self.apply([Change(tenant, kind, document, setting)], CONFIG_AUTHOR, f"from {setting}")[0]
+        held = self.get(wanted.kind, wanted.tenant) if wanted.merge else None
+        document = {**(held.document if held else {}), **wanted.document}
+        change = Change(wanted.tenant, wanted.kind, document, wanted.setting)
+        return self.apply([change], CONFIG_AUTHOR, f"from {wanted.setting}")[0]
 
     def _check_tenants(self, changes: Iterable[Change]) -> None:
         named = {change.tenant for change in changes}

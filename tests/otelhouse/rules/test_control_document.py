@@ -39,6 +39,7 @@ WRONG = [
     ("[{name: a, signal: traces, match: {name: {in: []}}, action: deny}]", "rules[0].match.name.in: must be a list"),
     ("[{name: a, signal: traces, match: {name: {in: [[]]}}, action: deny}]", "rules[0].match.name.in[0]: must be text"),
     ("[{name: a, signal: traces, match: {name: {regex: '('}}, action: deny}]", "rules[0].match.name.regex: missing )"),
+    (r"[{name: a, signal: traces, match: {name: {regex: 'a\C'}}, action: deny}]", r"\C would cut characters in two"),
     ("[{name: a, signal: traces, match: {any: [{name: a}, {nome: b}]}, action: deny}]", "rules[0].match.any[1].nome:"),
     (
         "[{name: a, signal: logs, match: {severity: {at_least: high}}, action: deny}]",
@@ -94,3 +95,7 @@ def test_conditions_cannot_be_nested_without_end() -> None:
         match = {"not": match}
     with pytest.raises(InvalidRule, match="nested"):
         parse({"rules": [{"name": "a", "signal": "traces", "match": match, "action": "deny"}]})
+
+
+def test_a_backslash_before_a_letter_c_is_no_byte() -> None:
+    parse(_rules(r"[{name: a, signal: traces, match: {name: {regex: 'C:\\\\C\\\\d'}}, action: deny}]"))

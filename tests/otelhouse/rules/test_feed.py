@@ -16,9 +16,9 @@ from otelhouse.clock import SystemClock
 from otelhouse.config import PostgresSettings
 from otelhouse.postgres import Connection
 from otelhouse.rules import feed as feed_module
-from otelhouse.rules.feed import ConfigRule, RuleFeed
+from otelhouse.rules.feed import RuleFeed
 from otelhouse.rules.rule import Kind
-from otelhouse.rules.store import Change, RuleStore
+from otelhouse.rules.store import Change, ConfigRule, RuleStore
 from tests.support.postgres import PostgresServer
 
 RETENTION = Kind.RETENTION

@@ -13,7 +13,7 @@ from otelhouse.keys import find_tenant
 from otelhouse.postgres import Connection
 from otelhouse.rules.errors import InvalidRule, RuleOfNobody, UnknownRule
 from otelhouse.rules.rule import Kind
-from otelhouse.rules.store import Change, RuleStore
+from otelhouse.rules.store import Change, ConfigRule, RuleStore
 
 RETENTION = Kind.RETENTION
 
@@ -143,8 +143,15 @@ def test_a_wrong_document_is_refused_by_its_place(
 
 
 def test_a_config_rule_is_a_version_when_it_differs(store: RuleStore) -> None:
-    assert store.apply_config_rule(RETENTION, "default", {"logs": 1}, "x").changed
-    assert not store.apply_config_rule(RETENTION, "default", {"logs": 1}, "x").changed
+    wanted = ConfigRule(RETENTION, "default", {"logs": 1}, "x")
+    assert store.apply_config_rule(wanted).changed
+    assert not store.apply_config_rule(wanted).changed
     rule = store.get(RETENTION, "default")
     assert rule is not None
     assert (rule.author, rule.note) == ("config", "from x")
+
+
+def test_a_config_rule_may_leave_what_else_is_said(store: RuleStore) -> None:
+    store.apply([change({"logs": 1, "traces": 2})], "ann")
+    applied = store.apply_config_rule(ConfigRule(RETENTION, "default", {"logs": 3}, "x", merge=True))
+    assert applied.change.document == {"logs": 3, "traces": 2}
