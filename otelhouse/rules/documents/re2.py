@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from otelhouse.rules.documents.reading import text
 from otelhouse.rules.errors import InvalidRule
+
+_BYTE = re.compile(r"(?<!\\)(?:\\\\)*\\C")
+"""`\\C`, any one byte: the only thing in RE2 that can match a part of a character."""
 
 
 def pattern(value: object, path: str) -> str:
@@ -12,6 +17,8 @@ def pattern(value: object, path: str) -> str:
     import pyarrow.compute as pc
 
     found = text(value, path)
+    if _BYTE.search(found):
+        raise InvalidRule(path, r"\C would cut characters in two")
     try:
         pc.match_substring_regex(pa.array([""]), found)
     except pa.ArrowInvalid as error:
