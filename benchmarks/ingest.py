@@ -95,6 +95,7 @@ def ingest() -> Iterator[Server]:
         migrate_postgres(postgres.url)
         flags = ["--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0"]
         stores = {"OTELHOUSE_LOG_URL": f"embedded:{directory}/log", "OTELHOUSE_POSTGRES_URL": postgres.url}
+        stores["OTELHOUSE_INGEST_DEGRADE"] = "false"
         component = start(["ingest", *flags], stores)
         try:
             yield Server(component.ready["otlp_grpc"], component.process.pid, component.ready["otlp_http"])
