@@ -189,9 +189,9 @@ def _log_format(json_logs: bool) -> Config:
 
 
 def command(bootstrap: Bootstrap) -> list[str]:
-    """The command line of Envoy: one worker thread, and nothing of it outlives the process."""
+    """The words to run Envoy with, the first a name for `ps`: one worker thread, nothing that outlives the process."""
     return [
-        str(_binary()),
+        "otelhouse ingest",
         "--config-yaml",
         json.dumps(bootstrap.config(), separators=(",", ":")),
         "--concurrency",
@@ -212,7 +212,8 @@ def environment() -> dict[str, str]:
     }
 
 
-def _binary() -> Path:
+def binary() -> Path:
+    """Envoy. Raises StartupError."""
     return _package("envoy") / "_bin" / "envoy"
 
 

@@ -10,7 +10,7 @@ import socket
 import sys
 from typing import NoReturn
 
-from ingest.front.envoy import Bootstrap, command, environment
+from ingest.front.envoy import Bootstrap, binary, command, environment
 from ingest.front.handover import Handover
 from ingest.front.private import make_directory, remove_directory
 from ingest.front.secrets import write_secrets
@@ -53,12 +53,13 @@ def launch(settings: Settings) -> NoReturn:
         reserved.set_inheritable(True)
     json_logs = log_format(settings.telemetry) == "json"
     words = command(Bootstrap((grpc, http), directory, settings.ingest, tls, json_logs))
+    envoy = binary()
     sys.stdout.flush()
     try:
-        os.execve(words[0], words, {**variables, **handover.put()})
+        os.execve(envoy, words, {**variables, **handover.put()})
     except OSError as error:
         remove_directory(directory)
-        raise StartupError(f"cannot start Envoy: {words[0]}: {error.strerror}") from None
+        raise StartupError(f"cannot start Envoy: {envoy}: {error.strerror}") from None
 
 
 def _reserve(address: Address, setting: str) -> socket.socket:

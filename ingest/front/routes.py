@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from ingest.front.asgi import Receive, Scope, Send
+from ingest.front.asgi import Message, Receive, Scope, Send
 from ingest.front.certificate import CERTIFICATE_HEADER, names_in
 from ingest.front.cors import Cors
 from ingest.receivers.grpc import GrpcFront
-from ingest.receivers.otlp import Caller
-from ingest.receivers.reading import Disconnected
+from ingest.receivers.otlp import Caller, declared_bytes
+from ingest.receivers.reading import Disconnected, discard_body
 from otelhouse.health import Page
 
 _GRPC = b"application/grpc"
+_CLOSING = ("1.0", "1.1")
 _GRPC_TYPES = (_GRPC, b"application/grpc+proto")
 
 Front = Callable[[Scope, Receive, Send, Caller], Awaitable[None]]
@@ -21,16 +22,26 @@ Pages = Mapping[str, Callable[[], Awaitable[Page]]]
 
 
 class Routes:
-    """An ASGI application. Both protocols are served on both ports; `keyless`: ports on which no key is needed."""
+    """An ASGI application. Both protocols are served on both ports.
+
+    `keyless`: ports on which no key is needed; `most`: bytes of a body that are read though its call is refused.
+    """
 
     def __init__(
-        self, grpc: GrpcFront, fronts: Mapping[str, Front], pages: Pages, keyless: frozenset[int], cors: Cors | None
+        self,
+        grpc: GrpcFront,
+        fronts: Mapping[str, Front],
+        pages: Pages,
+        keyless: frozenset[int],
+        cors: Cors | None,
+        most: int,
     ) -> None:
         self._grpc = grpc
         self._fronts = fronts
         self._pages = pages
         self._keyless = keyless
         self._cors = cors
+        self._most = most
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -42,6 +53,8 @@ class Routes:
                 await self._cors.preflight(scope, origin, send)
                 return
             send = self._cors.noting(origin, send)
+        if scope["http_version"] in _CLOSING and declared_bytes(headers) <= self._most:
+            send = _after_the_body(receive, send, self._most)
         try:
             if headers.get(b"content-type", b"").partition(b";")[0] in _GRPC_TYPES and scope["method"] == "POST":
                 await self._grpc(scope, receive, send, caller)
@@ -64,6 +77,21 @@ class Routes:
         else:
             page = await make()
             await _say(send, Page(page.status, page.media_type, b"") if method == "HEAD" else page)
+
+
+def _after_the_body(receive: Receive, send: Send, most: int) -> Send:
+    """`send`, but a refusal waits until the client has sent its body, which is thrown away.
+
+    Envoy closes a connection whose request is not complete, and a client that reads only once it has written all
+    would find its connection reset and never learn why.
+    """
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start" and message["status"] >= 400:
+            await discard_body(receive, most)
+        await send(message)
+
+    return sending
 
 
 async def _say(send: Send, page: Page, *headers: tuple[bytes, bytes]) -> None:

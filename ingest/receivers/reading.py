@@ -51,6 +51,18 @@ async def read_body(receive: Receive, most: int, limit: int, budget: Budget) -> 
     raise too_large(limit)
 
 
+async def discard_body(receive: Receive, most: int) -> None:
+    """Read what is left of the body and hold nothing of it, unless it is larger than that. Raises Disconnected."""
+    size = 0
+    while size <= most:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise Disconnected
+        size += len(message.get("body", b""))
+        if not message.get("more_body", False):
+            return
+
+
 class Inflating:
     """Runs what inflates a body: at once if it is small, else in a thread, a few at a time."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import grpc
 import pytest
@@ -14,7 +15,7 @@ from tests.ingest.client import GrpcClient
 from tests.ingest.conftest import MAX_REQUEST_BYTES
 from tests.ingest.requests import one_of, span, trace_id, traces
 from tests.ingest.status import parse_status
-from tests.support.ingest import RunningIngest, decode
+from tests.support.ingest import RunningIngest, decode, running_ingest
 from tests.support.otel_client import grpc_exporters, send_one_of_each
 
 
@@ -87,7 +88,8 @@ def test_a_request_over_the_limit_is_refused_for_good(client: GrpcClient) -> Non
     big = traces(span("x" * (MAX_REQUEST_BYTES + 1))).SerializeToString()
     refusal = client.refusal(big)
     assert refusal.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert "grpc-status-details-bin" not in dict(refusal.trailing_metadata() or ())
+    status = parse_status(dict(refusal.trailing_metadata())["grpc-status-details-bin"])
+    assert (status.code, status.retry_seconds) == (8, None)
 
 
 def test_a_request_is_split_by_trace_and_nothing_is_lost(ingest: RunningIngest, client: GrpcClient) -> None:
@@ -107,8 +109,11 @@ def test_a_request_is_split_by_trace_and_nothing_is_lost(ingest: RunningIngest, 
     assert len(set().union(*partition_of_trace.values())) > 1
 
 
-def test_an_unknown_key_is_not_taken_for_a_bad_one_while_keys_cannot_be_checked(client: GrpcClient) -> None:
-    refusal = client.refusal(b"", key="ohk_whoever")
+def test_an_unknown_key_is_not_taken_for_a_bad_one_while_keys_cannot_be_checked(tmp_path: Path) -> None:
+    with running_ingest(tmp_path) as without_postgres:
+        client = GrpcClient(without_postgres.otlp_grpc)
+        refusal = client.refusal(b"", key="ohk_whoever")
+        client.channel.close()
     assert refusal.code() is grpc.StatusCode.UNAVAILABLE
     assert parse_status(dict(refusal.trailing_metadata())["grpc-status-details-bin"]).retry_seconds == 1.0
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import json
-import os
 import socket
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from unittest.mock import Mock
 
 import httpx
 import pytest
@@ -20,10 +17,7 @@ from google.protobuf import json_format
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
-from starlette.types import Message
 
-from ingest.budget import Budget
-from ingest.receivers import http
 from schema.signal import Signal
 from tests.ingest.conftest import MAX_REQUEST_BYTES
 from tests.ingest.requests import one_of, span, traces
@@ -195,23 +189,3 @@ def test_without_rules_nothing_passes_and_readiness_says_so(tmp_path: Path) -> N
         assert (ready.status_code, set(ready.json()["failed"])) == (503, {"postgres", "rules"})
         answer = client.post("/v1/traces", content=GOOD, headers={"content-type": PROTOBUF})
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
-
-
-def test_a_body_counts_as_held_until_it_is_inflated(monkeypatch: pytest.MonkeyPatch) -> None:
-    budget, held = Budget(1 << 30), list[float]()
-    body = gzip.compress(os.urandom(40_000))
-
-    def inflate(_: str, content: bytes, __: int) -> bytes:
-        held.append(budget._taken)
-        return content
-
-    async def receive() -> Message:
-        return {"type": "http.request", "body": body}
-
-    async def run() -> None:
-        export = http._Export(Signal.TRACES, Mock(max_request_bytes=1 << 20), budget)
-        await export._read({"content-encoding": "gzip"}, receive)
-
-    monkeypatch.setattr(http, "decompress", inflate)
-    asyncio.run(run())
-    assert (held, budget._taken) == ([len(body)], 0)

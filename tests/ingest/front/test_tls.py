@@ -104,7 +104,7 @@ def test_both_protocols_are_private_and_a_renewed_certificate_is_used(
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"tls_certificate": "/nowhere.crt", "tls_key": "/nowhere.key"}, "ingest.tls_certificate: cannot read /nowhere.crt"),
+        ({"tls_certificate": "/nowhere.crt"}, "ingest.tls_certificate: cannot read /nowhere.crt"),
         ({"tls_certificate": "{key}", "tls_key": "{key}"}, "ingest.tls_certificate: "),
         ({"tls_client_ca": "/nowhere.ca"}, "ingest.tls_client_ca: cannot read /nowhere.ca"),
     ],
