@@ -14,7 +14,7 @@ def names() -> list[str]:
     return sorted(
         module.name
         for module in pkgutil.iter_modules([str(here)])
-        if module.name != "__main__" and "\ndef main(" in (here / f"{module.name}.py").read_text()
+        if module.name != "__main__" and not module.ispkg and "\ndef main(" in (here / f"{module.name}.py").read_text()
     )
 
 

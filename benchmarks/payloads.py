@@ -28,23 +28,34 @@ SERVICES = (
 SPAN_NAMES = ("GET /api/cart", "POST /api/checkout", "SELECT shop.orders", "HTTP GET", "oteldemo.Cart/GetCart")
 USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36"
 MESSAGES = ("order %d placed", "cache miss for product %d", "retrying payment %d after timeout", "user %d logged in")
+PERSONAL = (
+    "mail to user%d@example.com bounced", "paid with 4111 1111 1111 1111 in order %d", "client 203.0.113.%d closed",
+    "call +1 202-555-0143 ext %d", "ssn 123-45-6789 of case %d",
+    "bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P%d",
+)  # fmt: skip
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 SCOPE = ("opentelemetry.instrumentation.fastapi", "0.50b0")
 INSTANCES = 3
 
 
-def traces(spans_per_call: int, total: int, seed: int = 1, now_ns: int | None = None) -> list[bytes]:
+def traces(
+    spans_per_call: int, total: int, seed: int = 1, now_ns: int | None = None, personal: bool = False
+) -> list[bytes]:
     """ExportTraceServiceRequests of `spans_per_call` spans, total // spans_per_call of them.
 
-    Start times lie within the second after `now_ns`, Unix nanoseconds (None: the present).
+    Start times lie within the second after `now_ns`, Unix nanoseconds (None: the present). `personal`: 5 % of the spans
+    hold an e-mail address, card, IP address, phone number, SSN or token, and one in 200 a password by its key.
     """
     rng = random.Random(seed)
+    chance = random.Random(seed) if personal else None
     resources = _resources(rng)
     queues: dict[str, list[Span]] = {service: [] for service in SERVICES}
     calls: list[bytes] = []
     start = _now(now_ns)
     while len(calls) < total // spans_per_call:
         for service, span in _trace(rng, start):
+            if chance is not None:
+                _make_personal(span, chance)
             queue = queues[service]
             queue.append(span)
             if len(queue) == spans_per_call:
@@ -155,6 +166,14 @@ def _trace(rng: random.Random, now: int) -> Iterator[tuple[str, Span]]:
             event = span.events.add(name="exception", time_unix_nano=start)
             event.attributes.extend(_attributes(exception__type="ValueError", exception__message="bad value"))
         yield services[0] if i == 0 else rng.choice(services), span
+
+
+def _make_personal(span: Span, rng: random.Random) -> None:
+    for attribute in span.attributes:
+        if attribute.key == "user_agent.original" and rng.random() < 0.05:
+            attribute.value.string_value = rng.choice(PERSONAL) % rng.randint(0, 255)
+        elif attribute.key == "user.id" and rng.random() < 0.005:
+            attribute.key = "app.user.password"
 
 
 def _span_attributes(rng: random.Random, failed: bool) -> list[KeyValue]:
