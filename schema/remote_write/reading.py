@@ -96,8 +96,8 @@ def add_label(labels, n, name, name_len, value, value_len):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def read_label(data, p, end, labels, n):
-    """A Label of 1.0 -> (faults, next)."""
+def read_label(data, p, end, labels, n, check):
+    """A Label of 1.0 -> (faults, next). `check`: whether its texts are UTF-8 is not known yet."""
     name = name_len = value = value_len = np.int64(0)
     if end - p >= 4 and get8(data, p) == _NAME_TAG:  # as every encoder writes it: a short name, a short value
         size = get8(data, p + 1)
@@ -123,8 +123,9 @@ def read_label(data, p, end, labels, n):
             if p < 0:
                 return np.int64(0), p
     add_label(labels, n, name, name_len, value, value_len)
-    valid = valid_utf8(data, name, name + name_len) and valid_utf8(data, value, value + value_len)
-    return np.int64(0 if valid else BAD_UTF8), p
+    if check and not (valid_utf8(data, name, name + name_len) and valid_utf8(data, value, value + value_len)):
+        return np.int64(BAD_UTF8), p
+    return np.int64(0), p
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -141,7 +142,7 @@ def add_reference(symbols, count, labels, n, reference, pending):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def read_labels(data, p, end, wire, version, symbols, count, labels, n, pending):
+def read_labels(data, p, end, wire, version, symbols, count, labels, n, pending, check):
     """Field 1 of a series or an exemplar -> (faults, labels, waiting reference, next)."""
     faults = np.int64(0)
     if wire == 0:
@@ -154,7 +155,7 @@ def read_labels(data, p, end, wire, version, symbols, count, labels, n, pending)
         return faults, n, pending, p
     stop = p + length
     if version == 1:
-        faults, p = read_label(data, p, stop, labels, n)
+        faults, p = read_label(data, p, stop, labels, n, check)
         return faults, n + 1, pending, p
     while p < stop:
         reference, p = read_varint(data, p, stop)
@@ -200,7 +201,7 @@ def read_exemplar(data, p, end, version, symbols, count, labels):
         if p < 0:
             return value, time, n, faults, p
         if number == 1 and (wire == 2 or (wire == 0 and version == 2)):
-            fault, n, pending, p = read_labels(data, p, end, wire, version, symbols, count, labels, n, pending)
+            fault, n, pending, p = read_labels(data, p, end, wire, version, symbols, count, labels, n, pending, True)
             faults |= fault
         elif number == 2 and wire == 1:
             if end - p < 8:
@@ -242,7 +243,7 @@ def read_metadata(data, p, end, row):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def walk_series(data, p, end, version, symbols, count, labels, row, places):
+def walk_series(data, p, end, version, symbols, count, labels, row, places, check):
     """Find a series' fields -> (faults of its labels, how many samples, histograms and exemplars, next).
 
     Numbers go to the row, labels to the list, and for each sample, histogram and exemplar, in the order of the wire,
@@ -255,7 +256,7 @@ def walk_series(data, p, end, version, symbols, count, labels, row, places):
         if p < 0:
             return faults, items, p
         if number == 1 and (wire == 2 or (wire == 0 and version == 2)):
-            fault, n, pending, p = read_labels(data, p, end, wire, version, symbols, count, labels, n, pending)
+            fault, n, pending, p = read_labels(data, p, end, wire, version, symbols, count, labels, n, pending, check)
             faults |= fault
         elif wire == 2 and 2 <= number <= 4:
             item = np.int64(_EXEMPLAR)
@@ -360,21 +361,22 @@ def words(text: bytes) -> tuple[np.uint64, np.uint64, int]:
     return np.uint64(int.from_bytes(padded[:8], "little")), np.uint64(int.from_bytes(padded[8:], "little")), len(text)
 
 
-NAME_LOW, NAME_HIGH, NAME_SIZE = words(b"__name__")
-JOB_LOW, JOB_HIGH, JOB_SIZE = words(b"job")
-INSTANCE_LOW, INSTANCE_HIGH, INSTANCE_SIZE = words(b"instance")
+_NAME_WORD, _INSTANCE_WORD, _JOB_WORD = (words(text)[0] for text in (b"__name__", b"instance", b"job"))
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def label_role(data, off, length):
     """What a label's name means: 1 the metric's name, 2 job, 3 instance, 0 a label like others."""
-    if length == NAME_SIZE:
-        if is_text(data, off, length, NAME_LOW, NAME_HIGH, NAME_SIZE):
+    if length == 8:
+        word = load64(data, off)
+        if word == _NAME_WORD:
             return 1
-        if is_text(data, off, length, INSTANCE_LOW, INSTANCE_HIGH, INSTANCE_SIZE):
+        if word == _INSTANCE_WORD:
             return 3
-    elif is_text(data, off, length, JOB_LOW, JOB_HIGH, JOB_SIZE):
-        return 2
+    elif length == 3:
+        word = np.uint64(get8(data, off) | get8(data, off + 1) << 8 | get8(data, off + 2) << 16)
+        if word == _JOB_WORD:
+            return 2
     return 0
 
 
@@ -588,7 +590,7 @@ def read_series(array, version, symbols, rows, used, tallies, lists):
         if length + 2 > len(places):
             places = np.empty(length + length // 2 + 2, np.int32)
         faults, items, after = walk_series(
-            data, p, p + length, version, at_symbols, count, at_labels, row, address(places)
+            data, p, p + length, version, at_symbols, count, at_labels, row, address(places), True
         )
         if after < 0:
             return -after

@@ -515,7 +515,7 @@ def write_request(array, constants, version, symbols, rows, entry_row, entry_kin
             places = np.empty(2 * (stop - start) + 2, np.int32)
         # The row may know more than the message, such as 1.0's metadata: what a walk finds goes elsewhere.
         _, items, _ = walk_series(
-            data, start, stop, version, at_symbols, count, at_labels, address(spare), address(places)
+            data, start, stop, version, at_symbols, count, at_labels, address(spare), address(places), False
         )
         if kind == FLOAT:
             p = put_float_points(

@@ -41,9 +41,15 @@ def _table(built: Built, name: str) -> pa.RecordBatch:
 def test_names_labels_and_types_are_prometheus_own() -> None:
     request = V2Builder()
     labels = {
-        "__name__": "odd__name:x", "__replica__": "a", "_private": "p", "empty": "", "instance": "i:1", "job": "team/api",
-        "otel_scope_name": "theirs", "ünï.x": "u",
-    }  # fmt: skip
+        "__name__": "odd__name:x",
+        "__replica__": "a",
+        "_private": "p",
+        "empty": "",
+        "instance": "i:1",
+        "job": "team/api",
+        "otel_scope_name": "theirs",
+        "ünï.x": "u",
+    }
     request.series(labels, 5, "Help.", "1").samples.add(value=1.5, timestamp=MS)
     (found,) = _series(_built(request.request))
     assert found["metric"] == "odd__name:x"
