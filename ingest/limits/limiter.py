@@ -23,6 +23,9 @@ LimitsOf = Callable[[str], Limits]
 LEAST_RETRY_SECONDS = 0.1
 CONCURRENCY_RETRY_SECONDS = 1.0
 """Nobody knows when a call under way will end."""
+LOOK_BYTES_PER_SECOND = 256 << 10
+LOOK_SECONDS = 8.0
+"""Bodies of refused calls that are read to count their items: those of clients that wait when told, not a flood's."""
 _MEMORY = 0.9
 """What an older call counts in the guess of what the next one costs, in proportion to the one after it."""
 _DEMAND_WEIGHT = 0.5
@@ -30,11 +33,12 @@ _DEMAND_WEIGHT = 0.5
 
 
 class Limited(Refused):
-    """Refused by a limit; `rule` is its name in the document."""
+    """Refused by a limit. `rule`: its name in the document; `countable`: whether the body may be read for its items."""
 
-    def __init__(self, rule: str, message: str, retry_seconds: float) -> None:
+    def __init__(self, rule: str, message: str, retry_seconds: float, countable: bool) -> None:
         super().__init__(Code.LIMITED, message, retry_seconds)
         self.rule = rule
+        self.countable = countable
 
 
 class Ticket:
@@ -77,6 +81,7 @@ class Gate:
         burst = limits.burst_seconds * share
         self._bytes = _bucket(limits.bytes_per_second, share, burst, now)
         self._items = _bucket(limits.items_per_second, share, burst, now)
+        self._looks = Bucket(LOOK_BYTES_PER_SECOND, LOOK_BYTES_PER_SECOND * LOOK_SECONDS, now)
         self._reserved_bytes = 0.0
         self._reserved_items = 0.0
         # Sums over calls, older ones counting less: what the next call is guessed by.
@@ -93,11 +98,11 @@ class Gate:
         now = self._clock.monotonic()
         limits = self.limits
         if self.running >= max(1.0, limits.concurrent_requests * self._share):
-            raise self._limited("concurrent_requests", limits.concurrent_requests, CONCURRENCY_RETRY_SECONDS)
+            raise self._limited("concurrent_requests", limits.concurrent_requests, CONCURRENCY_RETRY_SECONDS, size)
         if self._bytes is not None and (wait := self._bytes.wait(now, self._reserved_bytes)):
-            raise self._limited("bytes_per_second", limits.bytes_per_second, wait)
+            raise self._limited("bytes_per_second", limits.bytes_per_second, wait, size)
         if self._items is not None and (wait := self._items.wait(now, self._reserved_items)):
-            raise self._limited("items_per_second", limits.items_per_second, wait)
+            raise self._limited("items_per_second", limits.items_per_second, wait, size)
         self.running += 1
         self._reserved_bytes += size_bytes
         self._reserved_items += size_items
@@ -149,9 +154,12 @@ class Gate:
             1 / self.limits.concurrent_requests,
         )
 
-    def _limited(self, rule: str, limit: float, wait: float) -> Limited:
+    def _limited(self, rule: str, limit: float, wait: float, size: float) -> Limited:
         message = f"the limit of {self._signal.name.lower()}.{rule}, {limit:g} for this tenant, is reached"
-        return Limited(rule, message, max(wait, LEAST_RETRY_SECONDS))
+        now = self._clock.monotonic()
+        if countable := not self._looks.wait(now):
+            self._looks.charge(now, size)
+        return Limited(rule, message, max(wait, LEAST_RETRY_SECONDS), countable)
 
 
 _NO_DEMAND = 1e-6

@@ -10,6 +10,7 @@ from functools import partial
 from ingest import metrics
 from ingest.answer import Accepted, Code, Refused
 from ingest.group_commit import GroupCommit
+from ingest.limits.limiter import Limited
 from ingest.receivers.encoding import Encoding, encode_accepted, encode_refused
 from ingest.receivers.reading import Disconnected, Inflating
 from ingest.steps.admit import Admit
@@ -105,12 +106,15 @@ class OtlpReceiver:
             authorization.decode("latin-1") if authorization else None, caller.keyless, caller.sans
         )
         size = declared_bytes(caller.headers)
-        ticket = self._admit(tenant, signal, size)
+        read = partial(self._request, signal, encoding, body)
+        try:
+            ticket = self._admit(tenant, signal, size)
+        except Limited as limited:
+            await self._admit.limited(tenant, signal, limited, size, read)
+            raise
         try:
             try:
-                request = await body()
-                if encoding is Encoding.JSON and request:
-                    request = await self._from_json(signal, request)
+                request = await read()
             except Refused as refused:
                 self._admit.refused(tenant, signal, refused, size)
                 raise
@@ -119,11 +123,15 @@ class OtlpReceiver:
             if ticket is not None:
                 ticket.leave()
 
-    async def _from_json(self, signal: Signal, body: bytes) -> bytes:
+    async def _request(self, signal: Signal, encoding: Encoding, body: Body) -> bytes:
+        """The body as protobuf. Raises Refused."""
+        request = await body()
+        if encoding is Encoding.PROTOBUF or not request:
+            return request
         # Here, because only those who send JSON shall pay for what reads it.
         from ingest.receivers.otlp_json import to_protobuf
 
-        return await self._inflating(body, partial(to_protobuf, signal))
+        return await self._inflating(request, partial(to_protobuf, signal))
 
     def _count(self, signal: Signal, code: Code) -> None:
         self._answered[signal, code].inc()

@@ -17,6 +17,7 @@ from ingest.answer import Accepted, Code, Refused
 from ingest.budget import Budget
 from ingest.front.asgi import Headers, Receive, Scope, Send
 from ingest.group_commit import GroupCommit
+from ingest.limits.limiter import Limited
 from ingest.receivers.content import too_large
 from ingest.receivers.otlp import Body, Caller, declared_bytes
 from ingest.receivers.reading import INFLATIONS, Disconnected, read_body
@@ -114,7 +115,11 @@ class RemoteWriteReceiver:
         authorization = _header(caller.headers, b"authorization")
         tenant = await self._authenticate(authorization or None, caller.keyless, caller.sans)
         size = declared_bytes(caller.headers)
-        ticket = self._admit(tenant, Signal.METRICS, size)
+        try:
+            ticket = self._admit(tenant, Signal.METRICS, size)
+        except Limited as limited:
+            await self._admit.limited(tenant, Signal.METRICS, limited, size)
+            raise
         try:
             try:
                 converted = await self._convert(version, tenant, await body())

@@ -18,7 +18,7 @@ from ingest.answer import Code, Refused, unavailable
 from ingest.batch import Batch
 from ingest.budget import Budget
 from ingest.group_commit import GroupCommit
-from ingest.limits.limiter import Limiter, Limits
+from ingest.limits.limiter import Limited, Limiter, Limits
 from ingest.prepare import Prepare
 from ingest.steps.admit import Admit
 from ingest.steps.publish import Publish
@@ -80,9 +80,14 @@ class House:
 
     async def call(self, tenant: Tenant, body: bytes) -> Code:
         try:
-            ticket = self.admit(tenant, self.signal, len(body), body)
-        except Refused as refused:
-            return refused.code
+            ticket = self.admit(tenant, self.signal, len(body))
+        except Limited as limited:
+
+            async def read() -> bytes:
+                return body
+
+            await self.admit.limited(tenant, self.signal, limited, len(body), read)
+            return limited.code
         try:
             await self.commit.submit(tenant, body, ticket)
         except Refused as refused:
@@ -169,7 +174,7 @@ def test_the_equation_holds_for_every_tenant_and_minute(
     asyncio.run(scenario())
 
 
-def test_a_limited_call_whose_body_is_there_is_counted_by_its_items() -> None:
+def test_a_limited_call_is_counted_by_its_items() -> None:
     async def scenario() -> None:
         house = House(Signal.METRICS, seed=2)
         body = metrics(gauge("g", *map(float, range(60)))).SerializeToString()

@@ -98,7 +98,8 @@ def test_a_limited_tenant_hears_when_to_come_again_and_others_notice_nothing(tmp
     lines = found.accounts()
     assert set(balances(lines).values()) == {0}
     (limited,) = (line for line in lines if line.outcome is Outcome.LIMITED)
-    assert (limited.tenant, limited.cause, limited.items) == ("held", "items_per_second", 0)
+    assert (limited.tenant, limited.cause) == ("held", "items_per_second")
+    assert limited.items >= 40 + 1 + 1
     assert limited.calls >= 3
 
 
@@ -122,7 +123,7 @@ def test_every_item_of_a_random_mix_is_accounted_for_and_the_log_agrees(tmp_path
             assert status in (200, 400, 429)
             calls[tenant, signal] += 1
             sizes[tenant, signal] += len(body)
-            items[tenant, signal] += number if status == 200 else 0
+            items[tenant, signal] += number
 
         with ThreadPoolExecutor(4) as threads:
             list(threads.map(send, [a_call(dice) for _ in range(200)]))
