@@ -72,5 +72,9 @@ class Monitor:
         self.level = level
 
     def _run(self) -> None:
-        while not self._stop.wait(LOOK_SECONDS):
-            self.look()
+        try:
+            while not self._stop.wait(LOOK_SECONDS):
+                self.look()
+        except OSError as error:
+            self.level = 0  # nothing is shed that nobody asked for
+            _log.error("ingest cannot measure its load and sheds nothing", error=str(error))

@@ -6,7 +6,7 @@ import os
 import resource
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 _CGROUP = Path("/sys/fs/cgroup")
@@ -16,14 +16,11 @@ CPU_SECONDS = 5.0
 
 
 def memory_limit(setting: int) -> int:
-    """Bytes that this process may use: as set, else the container's limit, else the machine's memory. 0: unknown."""
+    """Bytes that this process may use: as set, else the container's limit, else the machine's memory."""
     if setting:
         return setting
-    limits = [os.sysconf("SC_PHYS_PAGES") * _PAGE]
-    text = _read(_CGROUP / "memory.max")
-    if text.isdigit():
-        limits.append(int(text))
-    return min(limits)
+    limits = [int(text) for text in _cgroup("memory.max") if text.isdigit()]
+    return min([*limits, os.sysconf("SC_PHYS_PAGES") * _PAGE])
 
 
 def memory_used() -> int:
@@ -34,9 +31,20 @@ def memory_used() -> int:
 
 def cpus() -> float:
     """CPUs that this process may use at a time."""
-    own = float(len(os.sched_getaffinity(0)))
-    quota, _, period = _read(_CGROUP / "cpu.max").partition(" ")
-    return min(own, int(quota) / int(period)) if quota.isdigit() and period.isdigit() else own
+    shares = [float(len(os.sched_getaffinity(0)))]
+    for text in _cgroup("cpu.max"):
+        quota, _, period = text.partition(" ")
+        if quota.isdigit() and period.isdigit():
+            shares.append(int(quota) / int(period))
+    return min(shares)
+
+
+def _cgroup(name: str) -> Iterator[str]:
+    """A file of this process' control group and of those around it (version 2)."""
+    own = _CGROUP / _read(Path("/proc/self/cgroup")).rpartition("0::/")[2]
+    for directory in (own, *own.parents):
+        if directory.is_relative_to(_CGROUP):
+            yield _read(directory / name)
 
 
 def _read(path: Path) -> str:
