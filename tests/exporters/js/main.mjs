@@ -56,7 +56,7 @@ const send = async (service, exporters) => {
   const tracing = new BasicTracerProvider({ resource, spanProcessors: [new BatchSpanProcessor(traces)] });
   const reader = new PeriodicExportingMetricReader({ exporter: metrics, exportIntervalMillis: 3_600_000 });
   const metering = new MeterProvider({ resource, readers: [reader] });
-  const logging = new LoggerProvider({ resource, processors: [new BatchLogRecordProcessor(logs)] });
+  const logging = new LoggerProvider({ resource, processors: [new BatchLogRecordProcessor({ exporter: logs })] });
 
   const tracer = tracing.getTracer("exporters");
   const root = tracer.startSpan("POST /checkout", { attributes: { "cart.items": 3, cut: "\ud83d" } });
