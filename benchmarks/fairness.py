@@ -18,8 +18,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
-from multiprocessing.synchronize import Event
+from multiprocessing.sharedctypes import Synchronized, SynchronizedArray
 
 import psycopg
 
@@ -39,8 +38,9 @@ AT_ONCE = 4
 """Calls under way of each of the others, when they send as fast as they can."""
 PACE = 40
 """Their calls a second, when they send at a pace."""
-SECONDS = 2.0
-ROUNDS = 3
+SECONDS = 1.0
+ROUNDS = 12
+SETTLE_SECONDS = 1.2
 
 
 @dataclass
@@ -109,39 +109,46 @@ async def _paced(client: Client, seconds: float, calls_a_second: float, workers:
     await asyncio.gather(*(client.worker(until, pauses, late=n * pauses / workers) for n in range(workers)))
 
 
-def _noise(address: str, key: str, bodies: list[bytes], calls_a_second: float, stop: Event, done: Connection) -> None:
-    """A process: calls at a pace until told to stop, whatever the answers; then tells how many were refused."""
+class Noise:
+    """A tenant's client in a process of its own, at a rate that can be changed."""
 
-    async def send() -> Result:
+    def __init__(self, address: str, key: str, bodies: list[bytes]) -> None:
+        spawn = multiprocessing.get_context("spawn")
+        self._rate = spawn.Value("d", 0.0)
+        self._calls = spawn.Array("q", 2)
+        shared = self._rate, self._calls
+        self._process = spawn.Process(target=_noise, args=(address, key, bodies, *shared), daemon=True)
+        self._process.start()
+
+    def at(self, calls_a_second: float) -> None:
+        """Send at this rate from now on; returns once a burst that was saved up is used."""
+        self._rate.value = calls_a_second
+        time.sleep(SETTLE_SECONDS)
+
+    def counts(self) -> tuple[int, int]:
+        """Calls taken and refused so far."""
+        return self._calls[0], self._calls[1]
+
+    def close(self) -> None:
+        """End it."""
+        self._process.terminate()
+        self._process.join()
+
+
+def _noise(
+    address: str, key: str, bodies: list[bytes], rate: Synchronized[float], calls: SynchronizedArray[int]
+) -> None:
+    async def send() -> None:
         client = Client(address, key, bodies)
-        while not stop.is_set():
-            await _paced(client, 0.5, calls_a_second, workers=8)
-        return client.result
+        while True:
+            if rate.value:
+                await _paced(client, SETTLE_SECONDS / 3, rate.value, workers=8)
+            else:
+                await asyncio.sleep(SETTLE_SECONDS / 10)
+            calls[0], calls[1] = client.result.taken, client.result.refused
+            client.result.seconds.clear()
 
-    result = asyncio.run(send())
-    done.send((result.taken, result.refused))
-
-
-@contextmanager
-def noisy(address: str, key: str, bodies: list[bytes], times_limit: float, noise: Result) -> Iterator[None]:
-    """A tenant that sends so many times its limit; its calls are added to `noise`."""
-    if not times_limit:
-        yield
-        return
-    spawn = multiprocessing.get_context("spawn")
-    stop = spawn.Event()
-    ours, theirs = spawn.Pipe()
-    process = spawn.Process(target=_noise, args=(address, key, bodies, LIMIT_CALLS * times_limit, stop, theirs))
-    process.start()
-    time.sleep(1.5)  # until it is under way, and its burst is used up
-    try:
-        yield
-    finally:
-        stop.set()
-        taken, refused = ours.recv()
-        noise.taken += taken
-        noise.refused += refused
-        process.join()
+    asyncio.run(send())
 
 
 def victims(address: str, keys: dict[str, str], bodies: list[bytes], pace: float) -> Result:
@@ -176,7 +183,7 @@ def house() -> Iterator[tuple[str, dict[str, str]]]:
             "OTELHOUSE_POSTGRES_URL": url,
             "OTELHOUSE_INGEST_DEGRADE": "false",
         }
-        component = start(["ingest", *flags], environment)
+        component = start(["ingest", *flags], environment, seconds=180)
         try:
             yield component.ready["otlp_http"], keys
         finally:
@@ -189,7 +196,8 @@ class Load:
 
     name: str
     times_limit: float
-    noise: Result = field(default_factory=Result)
+    taken: int = 0
+    refused: int = 0
     fast: list[Result] = field(default_factory=list)
     paced: list[Result] = field(default_factory=list)
 
@@ -200,11 +208,17 @@ def main() -> None:
     loads = [Load("at its limit", 0.9), Load("at 10x its limit", 10.0), Load("silent", 0.0)]
     with house() as (address, keys):
         victims(address, keys, bodies, 0.0)  # first calls pay for what is loaded late
+        noise = Noise(address, keys["noisy"], bodies)
         for _ in range(ROUNDS):
             for load in loads:
-                for results, pace in ((load.fast, 0.0), (load.paced, PACE)):
-                    with noisy(address, keys["noisy"], bodies, load.times_limit, load.noise):
-                        results.append(victims(address, keys, bodies, pace))
+                noise.at(LIMIT_CALLS * load.times_limit)
+                before = noise.counts()
+                load.fast.append(victims(address, keys, bodies, 0.0))
+                load.paced.append(victims(address, keys, bodies, PACE))
+                taken, refused = noise.counts()
+                load.taken += taken - before[0]
+                load.refused += refused - before[1]
+        noise.close()
     sys.stdout.write(f"\nthree tenants beside a noisy one ({SPANS_A_CALL} spans a call, limit {LIMIT_CALLS} calls/s)\n")
     heads = "calls/s", "of base", "p50 ms", "of base", "p95 ms", "its calls", "refused"
     sys.stdout.write(f"  {'the noisy tenant is':20} " + " ".join(f"{head:>9}" for head in heads) + "\n")
@@ -219,9 +233,8 @@ def _show(load: Load, base: Load) -> None:
     p95 = statistics.median(result.p95 * 1000 for result in load.paced)
     of_rate = statistics.median(ours.taken / its.taken for ours, its in zip(load.fast, base.fast, strict=True))
     of_p50 = statistics.median(ours.p50 / its.p50 for ours, its in zip(load.paced, base.paced, strict=True))
-    calls, refused = load.noise.taken + load.noise.refused, load.noise.refused
-    sys.stdout.write(
-        f"  {load.name:20} {rate:9,.0f} {of_rate:8.2f}x {p50:9.2f} {of_p50:8.2f}x {p95:9.2f} {calls:9,} {refused:9,}\n"
-    )
+    calls = load.taken + load.refused
+    sys.stdout.write(f"  {load.name:20} {rate:9,.0f} {of_rate:8.2f}x {p50:9.2f} {of_p50:8.2f}x {p95:9.2f}")
+    sys.stdout.write(f" {calls:9,} {load.refused:9,}\n")
     if any(result.refused for result in (*load.fast, *load.paced)):
         sys.stdout.write("  some of the others' calls were refused\n")
