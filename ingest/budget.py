@@ -12,6 +12,7 @@ class Budget:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._taken = 0
+        metrics.in_flight_bytes.set_function(lambda: self._taken)  # asked for now and then, changed by every call
 
     @property
     def share(self) -> float:
@@ -23,9 +24,7 @@ class Budget:
         if self._taken and self._taken + size > self._limit:
             raise unavailable("too much data is in flight")
         self._taken += size
-        metrics.in_flight_bytes.set(self._taken)
 
     def give(self, size: int) -> None:
         """Give back what was taken."""
         self._taken -= size
-        metrics.in_flight_bytes.set(self._taken)

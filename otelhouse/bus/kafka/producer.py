@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
+from functools import partial
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
@@ -48,17 +49,13 @@ class _Call:
             with suppress(InvalidStateError):  # cancelled by the caller
                 self.future.set_result(self._results)
 
-    def reporter(self, index: int) -> Callable[[KafkaError | None, Message], None]:
+    def delivered(self, index: int, error: KafkaError | None, message: Message) -> None:
         """Delivery callback of the record at this place."""
-
-        def delivered(error: KafkaError | None, message: Message) -> None:
-            offset = message.offset() if error is None else None
-            if error is not None:
-                self.resolve(index, log_error(error))
-            else:
-                self.resolve(index, LogUnavailable("kafka gave no offset") if offset is None else offset)
-
-        return delivered
+        if error is not None:
+            self.resolve(index, log_error(error))
+            return
+        offset = message.offset()
+        self.resolve(index, LogUnavailable("kafka gave no offset") if offset is None else offset)
 
 
 class KafkaProducer:
@@ -72,7 +69,7 @@ class KafkaProducer:
             enable_idempotence=True,
             acks="all",
             compression_type="lz4",
-            linger_ms=2,
+            linger_ms=0,  # who publishes has collected what it wants to go together
             batch_size=1 << 20,
             message_max_bytes=MAX_MESSAGE_BYTES,
             delivery_timeout_ms=int(settings.delivery_timeout_seconds * 1000),
@@ -127,7 +124,7 @@ class KafkaProducer:
                     value=record.value,
                     partition=record.partition,
                     headers=list(record.headers),
-                    on_delivery=call.reporter(index),
+                    on_delivery=partial(call.delivered, index),
                 )
             except BufferError:
                 call.resolve(index, LogUnavailable("too many records wait for the log"))
