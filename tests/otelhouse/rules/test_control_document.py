@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -99,3 +101,13 @@ def test_conditions_cannot_be_nested_without_end() -> None:
 
 def test_a_backslash_before_a_letter_c_is_no_byte() -> None:
     parse(_rules(r"[{name: a, signal: traces, match: {name: {regex: 'C:\\\\C\\\\d'}}, action: deny}]"))
+
+
+def test_the_documented_example_is_valid() -> None:
+    page = (Path(__file__).parents[3] / "docs/control-rules.md").read_text()
+    (example,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    assert [rule.name for rule in parse(yaml.safe_load(example)["document"]).rules] == [
+        "no-health-checks",
+        "user-paths",
+        "audit",
+    ]
