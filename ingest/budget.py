@@ -5,6 +5,9 @@ from __future__ import annotations
 from ingest import metrics
 from ingest.answer import unavailable
 
+TENANT_PART = 0.9
+"""What one tenant may hold, so that a backlog of one leaves room for the others."""
+
 
 class Budget:
     """Bytes taken and given back; used by the event loop's thread only."""
@@ -12,6 +15,7 @@ class Budget:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._taken = 0
+        self._of_tenant: dict[str, int] = {}
         metrics.in_flight_bytes.set_function(lambda: self._taken)  # asked for now and then, changed by every call
 
     @property
@@ -24,6 +28,23 @@ class Budget:
         if self._taken and self._taken + size > self._limit:
             raise unavailable("too much data is in flight")
         self._taken += size
+
+    def take_for(self, tenant: str, size: int) -> None:
+        """The same for data that is known to be a tenant's. Raises Refused (UNAVAILABLE) when its part is full too."""
+        held = self._of_tenant.get(tenant, 0)
+        if held and held + size > self._limit * TENANT_PART:
+            raise unavailable("too much data of this tenant is in flight")
+        self.take(size)
+        self._of_tenant[tenant] = held + size
+
+    def give_for(self, tenant: str, size: int) -> None:
+        """Give back what was taken for a tenant."""
+        self.give(size)
+        left = self._of_tenant[tenant] - size
+        if left:
+            self._of_tenant[tenant] = left
+        else:
+            del self._of_tenant[tenant]
 
     def give(self, size: int) -> None:
         """Give back what was taken."""

@@ -109,7 +109,7 @@ class GroupCommit:
             return Accepted()  # an empty request is a valid one
         size = len(body)
         try:
-            self._budget.take(size)
+            self._budget.take_for(tenant.id, size)
         except Refused as refused:
             self._accounts.refused(tenant.id, self._signal, refused.code, size)
             raise
@@ -233,4 +233,9 @@ class GroupCommit:
         waiting.answer(refused)
 
     def _give_back(self, group: Sequence[_Waiting]) -> None:
-        self._budget.give(sum(waiting.size for waiting in group))
+        held: dict[str, int] = {}
+        for waiting in group:
+            tenant = waiting.call.tenant.id
+            held[tenant] = held.get(tenant, 0) + waiting.size
+        for tenant, size in held.items():
+            self._budget.give_for(tenant, size)

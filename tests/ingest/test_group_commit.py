@@ -226,7 +226,7 @@ def test_a_log_that_does_not_answer_holds_back_batches_instead_of_piling_them_up
 def test_more_bytes_than_may_be_in_flight_are_refused_and_taken_later() -> None:
     async def scenario() -> None:
         body = in_partition(0, "x")
-        house = House(budget=2 * len(body))
+        house = House(budget=3 * len(body))  # nine tenths of it for one tenant
         tasks = house.send(body, body, body)
         await house.until_published()
         house.log.answer()
