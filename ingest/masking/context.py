@@ -12,19 +12,19 @@ from schema.loads import get64, put64
 
 (
     LEAVES, LEAF_ROOM, LEAF_COUNT, LEAF_NOW, SPANS, SPAN_ROOM, SPAN_COUNT, PAIRS, SCRATCH, SLOTS, SLOT_MASK, ARENA,
-    ARENA_ROOM, ARENA_USED, ENTRIES, MASKS, GLOB_AT, GLOBS, GLOB_BYTES, LABELS,
-) = range(20)  # fmt: skip
+    ARENA_ROOM, ARENA_USED, ENTRIES, MASKS, GLOB_AT, GLOBS, GLOB_BYTES, LABELS, SEEN, METRICS,
+) = range(22)  # fmt: skip
 """Places in the context. LEAF_NOW: the leaf whose spans are emitted; MASKS: int64[policies], the detectors of each;
-GLOB_AT: int64[policies + 1], the rows of GLOBS (offset in GLOB_BYTES, length, rule) of each. LABELS: LABEL while the
-attributes of data points are walked."""
-CONTEXT = 20
+GLOB_AT: int64[policies + 1], the rows of GLOBS (offset in GLOB_BYTES, length, rule) of each. LABELS: LABEL while what
+tells series apart is walked; METRICS: 1 for metrics; SEEN: see `seen.py`."""
+CONTEXT = 22
 
 LEAF = 8
 START, END, FORM, POLICY, FIELD_START, FIELD_END, FLAGS, GROUP = range(LEAF)
 """A leaf: what is replaced; its form; whose it is; the field to remove where the action is to drop (-1: none);
 flags; what tells a key's siblings (see `siblings.py`)."""
 LABEL, HINTED, TAKEN = 1, 2, 4
-"""Flags: a metric's label; its key names a telephone; taken whole, so that no detector needs to look."""
+"""Flags: part of what tells series apart; its key names a telephone; taken whole, so that no detector needs to look."""
 
 TEXT, VALUE, KEY, STATE = range(4)
 """Forms: a string or bytes, replaced as it stands; an AnyValue of any other kind, replaced by one with a string; a

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
 from ingest.control.fields import varint
 from ingest.masking.compose import DROP, HASH, MASK, PARTIAL, measure, write
@@ -34,14 +33,11 @@ from ingest.masking.hashing import keyed_hash, width
 from ingest.masking.scan import Found
 from ingest.masking.siblings import Siblings
 from ingest.masking.tracestate import without
-from ingest.masking.values import BOOL, DOUBLE, INT, enter_any_value
+from ingest.masking.values import BOOL, DOUBLE, INT, read_any_value
 from otelhouse.rules.rule import HashKey
-from schema.loads import address
 from schema.wire import Edits, Scan
 
 Longs = npt.NDArray[np.int64]
-
-_U8 = types.Array(types.uint8, 1, "C")
 
 
 class HashKeyMissing(Exception):
@@ -50,12 +46,6 @@ class HashKeyMissing(Exception):
     def __init__(self, call: int) -> None:
         super().__init__("the secret of a tenant's hashes is not known")
         self.call = call
-
-
-@njit(types.UniTuple(types.int64, 3)(_U8, types.int64, types.int64), nogil=True, cache=True)
-def read_any_value(data, start, end):
-    """What an AnyValue holds, as enter_any_value() has it."""
-    return enter_any_value(address(data), start, end)
 
 
 def rewrite(scan: Scan, found: Found, key_of_call: Callable[[int], HashKey | None], edits: Edits) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ingest.masking import context
+from ingest.masking import context, seen
 from ingest.masking.context import CONTEXT, LEAF, LEAF_OF, SPAN, STATE, TEXT
 from ingest.masking.keys import SLOT
 from ingest.masking.patterns import find_patterns
@@ -16,7 +16,7 @@ from ingest.masking.prefilter import pair_table
 from ingest.masking.rules import MaskingPolicy, PolicyTable
 from ingest.masking.spans import joined
 from ingest.masking.text import scan_leaves
-from ingest.masking.walk import walk_attributes, walk_bodies, walk_texts
+from ingest.masking.walk import walk_attributes, walk_bodies, walk_entities, walk_texts
 from schema.signal import Signal
 from schema.wire import Scan, Table
 
@@ -59,6 +59,7 @@ class Masker:
         self._scratch = np.zeros(context.SCRATCH_BYTES, np.uint8)
         self._slots = np.zeros(_SLOTS * SLOT, np.int64)
         self._arena = np.zeros(_ARENA_BYTES, np.uint8)
+        self._seen = np.zeros(seen.SLOTS * seen.LINE, np.int64)
         self._context = np.zeros(CONTEXT, np.int64)
         self._leaves = np.zeros(_LEAVES * LEAF, np.int64)
         self._spans = np.zeros(_SPANS * SPAN, np.int64)
@@ -98,6 +99,7 @@ class Masker:
     def _walk(self, scan: Scan, policy_of_call: Longs) -> None:
         while True:
             self._prepare()
+            self._context[context.METRICS] = scan.signal is Signal.METRICS
             self._pass(scan, policy_of_call)
             leaves, spans = int(self._context[context.LEAF_COUNT]), int(self._context[context.SPAN_COUNT])
             if leaves * LEAF <= len(self._leaves):
@@ -132,6 +134,7 @@ class Masker:
             (context.GLOBS, table.globs.ctypes.data),
             (context.GLOB_BYTES, table.text.ctypes.data),
             (context.LABELS, 0),
+            (context.SEEN, self._seen.ctypes.data),
         ):
             self._context[place] = value
 
@@ -139,8 +142,15 @@ class Masker:
         data, bounds = scan.data, scan.bounds
         table = scan.attributes
         walk_attributes(data, *table.raw, len(table), bounds, policy_of_call, self._context)
+        resources = scan.resources
+        walk_entities(
+            data, *resources.raw, len(resources), resources.place("resource"), bounds, policy_of_call, self._context
+        )
         for name, column in (*_COMMON, *_TEXTS[scan.signal]):
+            series = scan.signal is Signal.METRICS and name != "resources"
+            self._context[context.LABELS] = context.LABEL if series else 0
             self._texts(scan, getattr(scan, name), column, policy_of_call, TEXT)
+        self._context[context.LABELS] = 0
         if scan.signal is Signal.TRACES:
             for name, column in _STATES:
                 self._texts(scan, getattr(scan, name), column, policy_of_call, STATE)

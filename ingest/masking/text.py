@@ -43,8 +43,6 @@ from ingest.masking.detectors.chars import (
     OPEN,
     PERCENT,
     PLUS,
-    SLASH,
-    UNDERSCORE,
     at,
     escaped,
     is_a,
@@ -65,7 +63,7 @@ from ingest.masking.detectors.secrets import (
 )
 from ingest.masking.detectors.ssn import match_ssn
 from ingest.masking.detectors.url import match_url_credentials
-from ingest.masking.prefilter import LEAST_BASE64, worth_looking
+from ingest.masking.prefilter import LEAST_BASE64, opens_text, sextet, worth_looking
 from schema.loads import address, get8, get64, put8, put64
 from schema.wire.reading import valid_utf8
 
@@ -81,8 +79,6 @@ PHONE, IPV4, IPV6 = int(Detector.PHONE), int(Detector.IPV4), int(Detector.IPV6)
 WINDOW = 1 << 14
 """Characters of base64 decoded at a time; the next window begins OVERLAP before this one's end."""
 OVERLAP = 1 << 10
-SAMPLE = 48
-"""Characters of base64 that must be text before more of them are decoded."""
 MOST_ATTEMPTS = 8
 """Places of a run from which base64 is decoded in full, so that the work stays linear."""
 
@@ -219,22 +215,6 @@ def scan_plain(data, begin, end, mask, hinted, ctx):
 
 
 @njit(nogil=True, cache=True)
-def sextet(byte):
-    """What a character of base64 or base64url stands for; -1 for any other."""
-    if 0x41 <= byte <= 0x5A:
-        return byte - 0x41
-    if 0x61 <= byte <= 0x7A:
-        return byte - 0x61 + 26
-    if 0x30 <= byte <= 0x39:
-        return byte - 0x30 + 52
-    if byte in (PLUS, DASH):
-        return np.int64(62)
-    if byte in (SLASH, UNDERSCORE):
-        return np.int64(63)
-    return np.int64(-1)
-
-
-@njit(nogil=True, cache=True)
 def decode(data, p, end, out):
     """Write the bytes that the base64 data[p:end] stands for -> how many."""
     n = 0
@@ -249,21 +229,6 @@ def decode(data, p, end, out):
             n += 1
         p += 1
     return n
-
-
-@njit(nogil=True, cache=True)
-def opens_text(data, p, end):
-    """Whether the base64 at p begins like ASCII text: the first bit of every third byte is 0."""
-    for k in range(p, min(end, p + 12), 4):
-        if sextet(get8(data, k)) >= 32:
-            return False
-    return True
-
-
-@njit(nogil=True, cache=True)
-def sample_is_text(data, p, end, out):
-    """Whether the first of the base64 at p stands for text."""
-    return is_text(out, decode(data, p, min(end, p + SAMPLE), out))
 
 
 @njit(nogil=True, cache=True)
@@ -319,7 +284,7 @@ def scan_base64(data, begin, end, mask, hinted, ctx):
         first = i
         attempts = 0
         while first + LEAST_BASE64 <= stop and attempts < MOST_ATTEMPTS:
-            if opens_text(data, first, stop) and sample_is_text(data, first, stop, get64(ctx, SCRATCH) + DECODED):
+            if opens_text(data, first, stop):
                 attempts += 1
                 rule = hidden(data, first, stop, mask, hinted, ctx)
                 if rule >= 0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+from numba import njit, types
 
 from ingest.masking.context import (
     HINTED,
@@ -23,7 +23,8 @@ from ingest.masking.detectors.card import is_card
 from ingest.masking.detectors.ids import EVERY_LEAF, LENIENT_CARD, Detector
 from ingest.masking.keys import KEEP, PHONE, RULE_BITS, TELLS, class_of
 from ingest.masking.prefilter import worth_looking
-from schema.loads import get64, load64, put64
+from ingest.masking.seen import LONGEST, SHORTEST, remember, tag_of, was_seen
+from schema.loads import address, get64, load64, put64
 from schema.wire.reading import MAX_DEPTH, read_length, read_tag, read_varint, skip_field
 
 CARD = int(Detector.CARD)
@@ -44,10 +45,22 @@ def take_whole(ctx, start, end, form, policy, field_start, field_end, rule):
 @njit(nogil=True, cache=True)
 def visit_text(data, start, end, form, policy, field_start, field_end, hinted, ctx):
     """List a string that is worth a look, or any where all leaves are asked for."""
-    if worth_looking(data, start, end, get64(ctx, PAIRS)) or (
-        end > start and get64(get64(ctx, MASKS), policy) & EVERY_LEAF
-    ):
+    if may_hold(data, start, end - start, ctx) or (end > start and get64(get64(ctx, MASKS), policy) & EVERY_LEAF):
         add_leaf(ctx, start, end, form, policy, field_start, field_end, HINTED if hinted else 0, 0)
+
+
+@njit(nogil=True, cache=True)
+def may_hold(data, start, size, ctx):
+    """Whether a text is worth a look."""
+    if not SHORTEST <= size <= LONGEST:
+        return worth_looking(data, start, start + size, get64(ctx, PAIRS))
+    tag = tag_of(data, start, size)
+    if was_seen(data, start, size, tag, ctx):
+        return False
+    if worth_looking(data, start, start + size, get64(ctx, PAIRS)):
+        return True
+    remember(data, start, size, tag, ctx)
+    return False
 
 
 @njit(nogil=True, cache=True)
@@ -124,6 +137,14 @@ def enter_any_value(data, p, end):
             if p < 0:
                 break
     return kind, start, rest
+
+
+@njit(
+    types.UniTuple(types.int64, 3)(types.Array(types.uint8, 1, "C"), types.int64, types.int64), nogil=True, cache=True
+)
+def read_any_value(data, start, end):
+    """What the AnyValue data[start:end] of an array holds, as enter_any_value() has it."""
+    return enter_any_value(address(data), start, end)
 
 
 @njit(nogil=True, cache=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, types
 
-from ingest.masking.context import LABEL, LABELS, MASKS, TEXT, VALUE
+from ingest.masking.context import LABEL, LABELS, MASKS, METRICS, TEXT, VALUE
 from ingest.masking.keys import KEEP, PHONE, RULE_BITS, class_of
 from ingest.masking.values import (
+    CARD,
     FRAME,
     enter_key_value,
     number_is_card,
-    CARD,
     take_whole,
     visit_key,
     visit_text,
@@ -24,7 +24,9 @@ from schema.wire.program import AUX, END, PARENT, START, TAG
 from schema.wire.reading import MAX_DEPTH, read_length, read_tag, skip_field
 
 STRING, BOOL, INT, DOUBLE, ARRAY, KVLIST, BYTES = range(1, 8)
-POINT = int(Owner.POINT)
+POINT, RESOURCE, SCOPE = int(Owner.POINT), int(Owner.RESOURCE), int(Owner.SCOPE)
+ENTITY_TAG = 0x1A
+"""Resource.entity_refs: field 3."""
 BODY_TAG = 0x2A
 """LogRecord.body: field 5, delimited."""
 
@@ -39,6 +41,7 @@ def walk_attributes(data, ints, at, stride, rows, bounds, policy_of_call, contex
     source, table, ctx = address(data), address(ints), address(context)
     room = np.empty((MAX_DEPTH + 1) * FRAME, np.int64)
     stack = address(room)
+    metrics = get64(ctx, METRICS) != 0
     call = 0
     policy = np.int64(-1)
     until = np.int64(-1)
@@ -55,7 +58,7 @@ def walk_attributes(data, ints, at, stride, rows, bounds, policy_of_call, contex
         key, size = get32(table, place + AT_KEY), get32(table, place + AT_KEY + 1)
         end = get32(table, place + END)
         owner = get32(table, place + AUX)
-        put64(ctx, LABELS, np.int64(LABEL if owner == POINT else 0))
+        put64(ctx, LABELS, LABEL if metrics and owner in (POINT, RESOURCE, SCOPE) else 0)
         key_class = np.int64(0)
         if size > 0:
             key_class = class_of(source, key, size, policy, ctx)
@@ -144,3 +147,53 @@ def walk_bodies(data, ints, at, stride, rows, bounds, policy_of_call, context):
         if body >= 0:
             visit_value(source, body, body_end, policy_of_call[call], -1, -1, np.int64(0), stack, ctx)
     room[0] = 0  # keeps the stack alive until here
+
+
+@njit(nogil=True, cache=True)
+def visit_entity(data, p, end, policy, ctx):
+    """Look at each string of an EntityRef."""
+    while p < end:
+        tag, p = read_tag(data, p, end)
+        if p < 0:
+            break
+        if tag & 7 != 2:
+            p = skip_field(data, p, end, tag, 0)
+            if p < 0:
+                break
+            continue
+        size, p = read_length(data, p, end)
+        if p < 0:
+            break
+        visit_text(data, p, p + size, TEXT, policy, -1, -1, False, ctx)
+        p += size
+
+
+@njit(
+    types.void(_U8, _I32, types.int64, types.int64, types.int64, types.int64, _I64, _I64, _I64), nogil=True, cache=True
+)
+def walk_entities(data, ints, at, stride, rows, column, bounds, policy_of_call, context):
+    """Look at the texts of the entity references of each Resource, whose body stands in this column."""
+    source, table, ctx = address(data), address(ints), address(context)
+    call = 0
+    for row in range(rows):
+        place = at + row * stride
+        p = get32(table, place + column)
+        end = p + get32(table, place + column + 1)
+        if p == end:
+            continue
+        while p >= bounds[call + 1]:
+            call += 1
+        while p < end and policy_of_call[call] >= 0:
+            tag, p = read_tag(source, p, end)
+            if p < 0:
+                break
+            if tag != ENTITY_TAG:
+                p = skip_field(source, p, end, tag, 0)
+                if p < 0:
+                    break
+                continue
+            size, p = read_length(source, p, end)
+            if p < 0:
+                break
+            visit_entity(source, p, p + size, policy_of_call[call], ctx)
+            p += size

@@ -40,11 +40,12 @@ class Mask:
         policies: dict[str, MaskingPolicy | None] = {}
         for tenant, _ in batch.by_tenant():
             try:
-                policies[tenant.id] = self._policy_of(tenant.id)
+                policy = self._policy_of(tenant.id)
             except Refused as refused:
                 batch.refuse(tenant, refused)
                 continue
-            batch.masking_versions[tenant.id] = policies[tenant.id].version
+            policies[tenant.id] = policy
+            batch.masking_versions[tenant.id] = policy.version
         try:
             self._mask(batch, policies)
         except Exception as error:  # noqa: BLE001 - whatever it is, it may name data: only its kind is said

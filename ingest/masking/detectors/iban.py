@@ -62,4 +62,5 @@ def match_iban(data, begin, end, i):
         return none
     for k in range(4):
         remainder = add(remainder, at(data, begin, end, i + k))
-    return p if remainder == 1 else none
+    check = (at(data, begin, end, i + 2) - 0x30) * 10 + at(data, begin, end, i + 3) - 0x30
+    return p if remainder == 1 and 2 <= check <= 98 else none

@@ -193,8 +193,6 @@ def match_national(data, begin, end, i, hinted):
         return none
     if before == SLASH and is_a(at(data, begin, end, i - 2), DIGIT):
         return none
-    if before == OPEN:
-        return none  # it was tried from the bracket on
     p = i
     bracket = at(data, begin, end, i) == OPEN
     if bracket:

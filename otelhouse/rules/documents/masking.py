@@ -109,7 +109,7 @@ def parse(document: Mapping[str, Any]) -> MaskingRules:
     model = parse_model(MaskingDocument, document)
     if model.action is MaskingAction.OFF:
         raise InvalidRule("action", "is what hits get where nothing else is said; to mask nothing, use the profile off")
-    detectors = dict.fromkeys(_of_profile(model.profile), model.action)
+    detectors: dict[str, MaskingAction] = dict.fromkeys(_of_profile(model.profile), model.action)
     unchecked = set()
     for name, setting in model.detectors.items():
         path = f"detectors.{name}"
