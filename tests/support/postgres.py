@@ -27,9 +27,19 @@ _names = count()
 
 @dataclass(frozen=True)
 class PostgresServer:
-    """A running server. `url` names its maintenance database."""
+    """A running server. `url` names its maintenance database; `control` and `options`: of pg_ctl, where it is used."""
 
     url: str
+    control: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+
+    def stop(self) -> None:
+        """End it and all connections, as an operator does."""
+        _run(*self.control, "-m", "fast", "stop")
+
+    def start(self) -> None:
+        """Start it again, where it was."""
+        _run(*self.control, *self.options, "start")
 
     @contextmanager
     def database(self) -> Iterator[str]:
@@ -69,11 +79,12 @@ def debian_server() -> Iterator[PostgresServer]:
             prefix = ("runuser", "-u", "postgres", "--")
             os.chown(directory, pwd.getpwnam("postgres").pw_uid, -1)
         _run(*prefix, f"{DEBIAN_BINARIES}/initdb", "-D", f"{data}", "-U", "postgres", "--auth=trust", "--no-sync")
-        options = f"-h '' -k {directory} -F"
+        options = ("-l", f"{data}/log", "-o", f"-h '' -k {directory} -F")
         control = (*prefix, f"{DEBIAN_BINARIES}/pg_ctl", "-D", f"{data}", "-w")
-        _run(*control, "-l", f"{data}/log", "-o", options, "start")
+        server = PostgresServer(f"postgresql://postgres@/postgres?host={directory}", control, options)
+        server.start()
         try:
-            yield PostgresServer(f"postgresql://postgres@/postgres?host={directory}")
+            yield server
         finally:
             _run(*control, "-m", "immediate", "stop")
 
