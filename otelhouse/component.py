@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Mapping
 
 from otelhouse.errors import StartupError
+from otelhouse.memory import forget_start
 from otelhouse.telemetry import get_logger
 
 Ready = Callable[[Mapping[str, str]], None]
@@ -53,9 +54,10 @@ def run_component(run: Callable[[threading.Event, Ready], None]) -> int:
 
 
 def print_ready(addresses: Mapping[str, str]) -> None:
-    """The one line on standard output that says where we serve."""
+    """The one line on standard output that says where we serve; the start is over then."""
     sys.stdout.write(f"ready {json.dumps(dict(addresses))}\n")
     sys.stdout.flush()
+    forget_start()
 
 
 def report_startup_error(error: StartupError) -> int:

@@ -6,7 +6,6 @@ import os
 import sys
 import threading
 
-from ingest import main
 from ingest.front import handover
 from ingest.front.asgi import Receive, Scope, Send
 from ingest.front.private import remove_directory
@@ -44,6 +43,8 @@ class _Process:
         settings, clock = self._handed.settings, SystemClock()
 
         def serve(stop: threading.Event, ready: Ready) -> None:
+            from ingest import main  # here, where a fault in it is reported like any other
+
             with exporting(settings.telemetry, "ingest", clock):
                 main.run(settings, clock, stop, ready, server)
 

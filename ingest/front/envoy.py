@@ -50,6 +50,8 @@ class Bootstrap:
             "admin": {"address": {"pipe": {"path": str(self.directory / ADMIN), "mode": 0o600}}},
             "static_resources": {"listeners": [self._listener()]},
             "application_log_config": {"log_format": _log_format(self.json_logs)},
+            # Its allocator is Python's too, and keeps what is freed unless told otherwise.
+            "memory_allocator_manager": {"bytes_to_release": 16 << 20, "memory_release_interval": "1s"},
             "overload_manager": _overload(self.settings),
             # Statistics that nobody reads cost time for each call.
             "stats_config": {

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from ingest.front.asgi import Message, Receive, Scope, Send
 from ingest.front.certificate import CERTIFICATE_HEADER, names_in
 from ingest.front.cors import Cors
-from ingest.receivers.grpc import GrpcFront
+from ingest.receivers.encoding import Encoding, encode_refused
+from ingest.receivers.grpc import STOPPING, GrpcFront
 from ingest.receivers.otlp import Caller, declared_bytes
 from ingest.receivers.reading import Disconnected, discard_body
 from otelhouse.health import Page
@@ -42,6 +43,11 @@ class Routes:
         self._keyless = keyless
         self._cors = cors
         self._most = most
+        self._draining = False
+
+    def drain(self) -> None:
+        """Let no call in any more."""
+        self._draining = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -56,10 +62,11 @@ class Routes:
         if scope["http_version"] in _CLOSING and declared_bytes(headers) <= self._most:
             send = _after_the_body(receive, send, self._most)
         try:
-            if headers.get(b"content-type", b"").partition(b";")[0] in _GRPC_TYPES and scope["method"] == "POST":
-                await self._grpc(scope, receive, send, caller)
+            media_type = headers.get(b"content-type", b"").partition(b";")[0]
+            if media_type in _GRPC_TYPES and scope["method"] == "POST":
+                await (self._grpc.stop(send) if self._draining else self._grpc(scope, receive, send, caller))
             elif (front := self._fronts.get(scope["path"])) is not None:
-                await front(scope, receive, send, caller)
+                await (_stop(media_type, send) if self._draining else front(scope, receive, send, caller))
             else:
                 await self._other(scope, send)
         except Disconnected:
@@ -92,6 +99,13 @@ def _after_the_body(receive: Receive, send: Send, most: int) -> Send:
         await send(message)
 
     return sending
+
+
+async def _stop(media_type: bytes, send: Send) -> None:
+    """What a call is told that comes while we end: to try again, which leads to another ingest."""
+    encoding = Encoding.JSON if media_type == Encoding.JSON.value.encode() else Encoding.PROTOBUF
+    page = Page(503, encoding.value, encode_refused(encoding, STOPPING))
+    await _say(send, page, (b"retry-after", b"1"))
 
 
 async def _say(send: Send, page: Page, *headers: tuple[bytes, bytes]) -> None:

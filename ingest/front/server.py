@@ -26,7 +26,6 @@ class Server:
     def __init__(self, handover: Handover) -> None:
         self.loop = asyncio.get_running_loop()
         self.keyless = handover.keyless
-        self.draining = False
         self._handover = handover
         self._admin = Admin(handover.directory / ADMIN)
         self._application: asyncio.Future[Application] = self.loop.create_future()
@@ -62,7 +61,6 @@ class Server:
 
     async def drain(self, seconds: float) -> None:
         """Take no more connections, tell clients to leave those there are; calls under way have this long to end."""
-        self.draining = True
         until = time.monotonic() + seconds
         for order in ("/healthcheck/fail", "/drain_listeners"):
             await asyncio.to_thread(self._admin.post, order)

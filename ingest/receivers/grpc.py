@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from urllib.parse import quote
 
-from ingest.answer import Code, Refused
+from ingest.answer import Code, Refused, unavailable
 from ingest.budget import Budget
 from ingest.front.asgi import Headers, Message, Receive, Scope, Send
 from ingest.receivers.content import decompress, too_large
@@ -30,6 +30,10 @@ _HEALTH = "/grpc.health.v1.Health/Check"
 _SERVING = b"\x08\x01"
 """A HealthCheckResponse (grpc/health/v1/health.proto)."""
 _SERVICES = ("", *(signal.grpc_method.split("/")[1] for signal in Signal))
+
+
+STOPPING = unavailable("ingest is stopping")
+"""What a call is told that comes while we end: try again, which leads to another ingest."""
 
 
 class GrpcFront:
@@ -59,6 +63,10 @@ class GrpcFront:
             await send(_OK)
         else:
             await _refuse(send, answer.code.grpc, answer.message, _details(answer))
+
+    async def stop(self, send: Send) -> None:
+        """Answer a call that comes while we end."""
+        await _refuse(send, STOPPING.code.grpc, STOPPING.message)
 
     async def _message(self, headers: Headers, receive: Receive) -> bytes:
         """The one message of a unary call, inflated. Raises Refused, Disconnected."""
