@@ -22,6 +22,7 @@ from multiprocessing.sharedctypes import Synchronized, SynchronizedArray
 
 import psycopg
 
+from benchmarks.harness import cpu_of
 from benchmarks.payloads import traces
 from otelhouse.keys import create_key
 from otelhouse.rules.rule import Kind
@@ -169,8 +170,8 @@ def victims(address: str, keys: dict[str, str], bodies: list[bytes], pace: float
 
 
 @contextmanager
-def house() -> Iterator[tuple[str, dict[str, str]]]:
-    """Ingest with an embedded log and PostgreSQL; its OTLP/HTTP address, and a key of each tenant."""
+def house() -> Iterator[tuple[str, dict[str, str], int]]:
+    """Ingest with an embedded log and PostgreSQL: its OTLP/HTTP address, a key of each tenant, its process."""
     with embedded_server() as server, server.database() as url, tempfile.TemporaryDirectory() as directory:
         migrate_postgres(url)
         with psycopg.connect(url, autocommit=True) as connection:
@@ -185,7 +186,7 @@ def house() -> Iterator[tuple[str, dict[str, str]]]:
         }
         component = start(["ingest", *flags], environment, seconds=180)
         try:
-            yield component.ready["otlp_http"], keys
+            yield component.ready["otlp_http"], keys, component.process.pid
         finally:
             component.stop()
 
@@ -206,7 +207,7 @@ def main() -> None:
     """Print medians, and of ratios within a round to that at once the limit."""
     bodies = traces(SPANS_A_CALL, 128 * SPANS_A_CALL)
     loads = [Load("at its limit", 0.9), Load("at 10x its limit", 10.0), Load("silent", 0.0)]
-    with house() as (address, keys):
+    with house() as (address, keys, pid):
         victims(address, keys, bodies, 0.0)  # first calls pay for what is loaded late
         noise = Noise(address, keys["noisy"], bodies)
         for _ in range(ROUNDS):
@@ -219,12 +220,29 @@ def main() -> None:
                 load.taken += taken - before[0]
                 load.refused += refused - before[1]
         noise.close()
+        each = {name: _cpu_of_calls(Client(address, keys[name], bodies), pid) for name in ("one", "noisy")}
     sys.stdout.write(f"\nthree tenants beside a noisy one ({SPANS_A_CALL} spans a call, limit {LIMIT_CALLS} calls/s)\n")
     heads = "calls/s", "of base", "p50 ms", "of base", "p95 ms", "its calls", "refused"
     sys.stdout.write(f"  {'the noisy tenant is':20} " + " ".join(f"{head:>9}" for head in heads) + "\n")
     for load in loads:
         _show(load, loads[0])
+    taken, refused = each["one"], each["noisy"]
+    sys.stdout.write(
+        f"  ingest's CPU: {taken:.0f} us for a call that is taken, {refused:.0f} us for one that is refused\n"
+    )
     sys.stdout.flush()
+
+
+def _cpu_of_calls(client: Client, pid: int) -> float:
+    """Microseconds of the process for each call, sent as fast as they are answered."""
+
+    async def send() -> None:
+        until = time.monotonic() + 3 * SECONDS
+        await asyncio.gather(*(client.worker(until) for _ in range(4 * AT_ONCE)))
+
+    began = cpu_of(pid)
+    asyncio.run(send())
+    return (cpu_of(pid) - began) * 1e6 / (client.result.taken + client.result.refused)
 
 
 def _show(load: Load, base: Load) -> None:
