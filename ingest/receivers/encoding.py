@@ -13,6 +13,7 @@ from ingest.answer import Accepted, Refused
 from schema.signal import Signal
 
 _RETRY_INFO = "type.googleapis.com/google.rpc.RetryInfo"
+_BYTES = tuple(bytes((value,)) for value in range(0x80))
 _REJECTED = ("rejectedSpans", "rejectedDataPoints", "rejectedLogRecords")
 
 
@@ -53,6 +54,8 @@ def _json(document: dict[str, object]) -> bytes:
 
 
 def _varint(value: int) -> bytes:
+    if value <= 0x7F:  # nearly always: a flood of refusals shall cost little
+        return _BYTES[value]
     out = bytearray()
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)
