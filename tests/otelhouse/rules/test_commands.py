@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -153,6 +155,19 @@ def test_everything_is_in_the_audit_log(house: House, tmp_path: Path) -> None:
     assert all(entry["actor"].startswith("cli:") and "@" in entry["actor"] for entry in entries)
     assert entries[2]["after"] == {"version": 1, "note": ""}
     assert len(house.ok("audit", "--limit", "1").splitlines()) == 1
+
+
+def test_the_documentation_s_commands_work_in_their_order(house: House, tmp_path: Path) -> None:
+    text = (Path(__file__).parents[3] / "docs/tenants-and-rules.md").read_text()
+    (rules,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "acme.yaml").write_text(rules)
+    for line in re.findall(r"^otelhouse (.*)$", "".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL)), re.MULTILINE):
+        last_key = house.ok("keys", "list").splitlines()[-1:]
+        values = {"rules/": str(tmp_path), "ID": last_key[0].split("\t")[0] if last_key else "ID"}
+        arguments = [values.get(word, word) for word in shlex.split(line.partition(" >")[0], comments=True)]
+        result = house.run(*arguments, answer="y\n")
+        changes = "--exit-code" in arguments
+        assert result.exit_code == int(changes), (line, result.output, result.exception)
 
 
 def test_without_tables_the_user_is_told_to_migrate(postgres_url: str) -> None:
