@@ -19,7 +19,6 @@ class Code(Enum):
     INVALID = (3, 400)
     UNAUTHENTICATED = (16, 401)
     FORBIDDEN = (7, 403)
-    NOT_FOUND = (12, 404)
     METHOD_NOT_ALLOWED = (12, 405)
     TOO_LARGE = (8, 413)
     UNSUPPORTED = (12, 415)

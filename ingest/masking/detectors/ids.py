@@ -26,7 +26,6 @@ class Detector(IntEnum):
 
 USER_RULES = 16
 """Rules of a document (keys, then patterns) count from here."""
-MAX_USER_RULES = 200
 
 LENIENT_CARD = 1 << 20
 LENIENT_SSN = 1 << 21

@@ -64,17 +64,6 @@ def partition_key(topic_id: int, partition: int) -> bytes:
     return _PARTITION_KEY.pack(topic_id, partition)
 
 
-def parse_partition_key(key: bytes) -> tuple[int, int]:
-    """(topic id, partition)"""
-    topic_id, partition = _PARTITION_KEY.unpack(key)
-    return topic_id, partition
-
-
 def record_key(topic_id: int, partition: int, offset: int) -> bytes:
     """Key of a record; its first six bytes are the partition's key."""
     return _RECORD_KEY.pack(topic_id, partition, offset)
-
-
-def offset_of(key: bytes) -> int:
-    """Offset in a record's key."""
-    return int(_RECORD_KEY.unpack(key)[2])
