@@ -76,7 +76,7 @@ class Gate:
         self.limits = limits
         self._signal = signal
         self._clock = clock
-        self._share = share
+        self.share = share
         now = clock.monotonic()
         burst = limits.burst_seconds * share
         self._bytes = _bucket(limits.bytes_per_second, share, burst, now)
@@ -97,7 +97,7 @@ class Gate:
         self._offered += self._cost(size_bytes, size_items)
         now = self._clock.monotonic()
         limits = self.limits
-        if self.running >= max(1.0, limits.concurrent_requests * self._share):
+        if self.running >= max(1.0, limits.concurrent_requests * self.share):
             raise self._limited("concurrent_requests", limits.concurrent_requests, CONCURRENCY_RETRY_SECONDS, size)
         if self._bytes is not None and (wait := self._bytes.wait(now, self._reserved_bytes)):
             raise self._limited("bytes_per_second", limits.bytes_per_second, wait, size)
@@ -128,7 +128,7 @@ class Gate:
     def change(self, limits: SignalLimits, share: float) -> None:
         """Go on with other limits or another share of them; debts stay."""
         now = self._clock.monotonic()
-        self.limits, self._share = limits, share
+        self.limits, self.share = limits, share
         burst = limits.burst_seconds * share
         self._bytes = _resized(self._bytes, limits.bytes_per_second, share, burst, now)
         self._items = _resized(self._items, limits.items_per_second, share, burst, now)
@@ -203,7 +203,8 @@ class Limiter:
         """From now on this replica has these shares of the limits."""
         self._shares = shares
         for place, gate in self._gates.items():
-            gate.change(gate.limits, shares.of(place))
+            if (share := shares.of(place)) != gate.share:
+                gate.change(gate.limits, share)
 
 
 def _bucket(rate: float, share: float, burst_seconds: float, now: float) -> Bucket | None:
