@@ -48,7 +48,7 @@ class Topics:
     def partitions(self, signal: Signal) -> int:
         """Partitions of the signal's topic; never blocks. Raises Refused while the log was never reached."""
         found = self._found.get(signal)
-        if found is None:
+        if not found:  # Kafka may know a topic before its partitions
             raise unavailable("the log cannot be reached")
         return found
 

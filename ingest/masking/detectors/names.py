@@ -24,6 +24,7 @@ from ingest.masking.detectors.chars import (
     lower,
     word,
 )
+from ingest.masking.prefilter import NAME_ENDS
 from schema.loads import get8, put8
 
 _SECRETS = [
@@ -215,6 +216,8 @@ def match_assignment(data, begin, end, i, scratch):
             break
         first -= 1
     if last - first < 3:
+        return none
+    if not NAME_ENDS[lower(get8(data, last - 2)) | lower(get8(data, last - 1)) << 8]:
         return none
     if not names_secret(scratch, normalise(data, first, last, scratch)):
         return none

@@ -122,20 +122,17 @@ def match_international(data, begin, end, i):
         while p < end and is_a(at(data, begin, end, p), DIGIT):
             digits += 1
             p += 1
-        if at(data, begin, end, p) == OPEN and at(data, begin, end, p + 1) == ZERO:
-            if at(data, begin, end, p + 2) == CLOSE:
-                p += 3  # the (0) that is left out from abroad
+        zero = p + 1 if at(data, begin, end, p) == SPACE else p
+        if at(data, begin, end, zero) == OPEN and at(data, begin, end, zero + 1) == ZERO:
+            if at(data, begin, end, zero + 2) == CLOSE:
+                p = zero + 3  # the (0) that is left out from abroad
+                p += at(data, begin, end, p) == SPACE
                 continue
         if digits > most:
             break
         if digits >= least and closes_number(data, end, p):
             best = p
         after = gap(data, begin, end, p)
-        if at(data, begin, end, after) == OPEN and at(data, begin, end, after + 1) == ZERO:
-            if at(data, begin, end, after + 2) == CLOSE:
-                after += 3
-                if at(data, begin, end, after) == SPACE:
-                    after += 1
         if after == p or not is_a(at(data, begin, end, after), DIGIT):
             break
         p = after
