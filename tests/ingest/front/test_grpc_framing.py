@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import socket
+import time
 from base64 import b64decode
 from collections.abc import Iterator
 from urllib.parse import unquote
@@ -111,3 +113,14 @@ def test_a_message_of_the_largest_size_is_taken(ingest: RunningIngest) -> None:
     client = GrpcClient(ingest.otlp_grpc)
     assert client.refusal(b"\xff" * MAX_REQUEST_BYTES).code() is grpc.StatusCode.INVALID_ARGUMENT  # it was looked at
     client.channel.close()
+
+
+def test_a_call_ends_at_the_deadline_that_its_client_gave(ingest: RunningIngest) -> None:
+    host, _, port = ingest.otlp_grpc.rpartition(":")
+    head = f"POST {Signal.TRACES.grpc_method} HTTP/1.1\r\nhost: x\r\ncontent-type: application/grpc\r\nte: trailers\r\n"
+    with socket.create_connection((host, int(port)), timeout=5) as connection:
+        connection.sendall(f"{head}grpc-timeout: 300m\r\ncontent-length: 100\r\n\r\n".encode() + bytes(5))
+        began = time.monotonic()
+        said = connection.recv(1 << 16)
+    assert b"grpc-status: 4\r\n" in said
+    assert 0.2 < time.monotonic() - began < 2
