@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 
 from ingest import metrics
 from ingest.answer import Code, Refused
@@ -18,7 +20,11 @@ Prepared = tuple[range, Batch | Refused]
 """Rows of the calls, and the batch they have become, or why they cannot go on."""
 _MINUTE_NS = 60_000_000_000
 
+LARGE_BYTES = 16 << 20
+"""Only one batch with this many bytes is prepared at a time, over all signals: its columns may be many times larger."""
+
 _log = get_logger(__name__)
+_large = threading.Lock()
 
 
 class Prepare:
@@ -34,15 +40,19 @@ class Prepare:
     def __call__(self, calls: Sequence[Call]) -> list[Prepared]:
         """Never raises; every call is in exactly one of the results."""
         began = self._clock.monotonic()
+        with _large if sum(len(call.body) for call in calls) >= LARGE_BYTES else nullcontext():
+            prepared = self._all(calls)
+        self._seconds.observe(self._clock.monotonic() - began)
+        return prepared
+
+    def _all(self, calls: Sequence[Call]) -> list[Prepared]:
         try:
-            prepared = [(range(len(calls)), self._batch(calls))]
+            return [(range(len(calls)), self._batch(calls))]
         except Exception as error:  # noqa: BLE001 - one call's data shall not take the others along
             _log.error(
                 "a batch could not be prepared", signal=self._signal.name.lower(), calls=len(calls), exc_info=error
             )
-            prepared = [(range(row, row + 1), self._alone(call)) for row, call in enumerate(calls)]
-        self._seconds.observe(self._clock.monotonic() - began)
-        return prepared
+            return [(range(row, row + 1), self._alone(call)) for row, call in enumerate(calls)]
 
     def _batch(self, calls: Sequence[Call]) -> Batch | Refused:
         batch = self._scan(self._signal, calls)

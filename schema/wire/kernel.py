@@ -58,7 +58,7 @@ TOO_MANY = int(ErrorCode.TOO_MANY)
 
 ROW_BYTES = 16
 ROW_ALLOWANCE = 16 << 20
-MAX_ROW_BYTES = 320 << 20
+MAX_ROW_BYTES = 256 << 20
 """Rows of a body may take so many bytes for each of its own, and the allowance, and never more than the last. Real
 requests take up to nine for each; an empty attribute of two bytes would take 48."""
 

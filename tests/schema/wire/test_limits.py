@@ -170,3 +170,31 @@ def test_over_long_varints_are_read() -> None:
     body = delimited(1, delimited(2, delimited(2, varint(10 << 3) + varint(7, pad=8))))
     items = scan(Signal.TRACES, *join([body])).items
     assert items["dropped_attributes_count"].tolist() == [7]
+
+
+DENSE = """
+import resource
+from schema.signal import Signal
+from schema.wire import ErrorCode, join, scan
+from tests.schema.wire.mutate import delimited, varint
+
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+scan(Signal.TRACES, *join([b""]))
+for attribute in (delimited(9, b""), delimited(9, delimited(1, b"k") + delimited(2, varint(3 << 3) + b"\\x01"))):
+    span = delimited(2, attribute * ((64 << 20) // len(attribute)))
+    data, bounds = join([delimited(1, delimited(2, span))])
+    del span
+    before = peak()
+    result = scan(Signal.TRACES, data, bounds)
+    print(ErrorCode(int(result.status[0])).name, peak() - before)
+    del result, data
+"""
+
+
+def test_a_body_of_64_mib_full_of_attributes_takes_bounded_memory() -> None:
+    done = subprocess.run([sys.executable, "-c", DENSE], capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    for line in done.stdout.splitlines():
+        code, grown = line.split()
+        assert code in ("OK", "TOO_MANY")
+        assert int(grown) < 384, done.stdout
