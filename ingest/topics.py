@@ -48,7 +48,7 @@ class Topics:
     def partitions(self, signal: Signal) -> int:
         """Partitions of the signal's topic; never blocks. Raises Refused while the log was never reached."""
         found = self._found.get(signal)
-        if not found:  # Kafka may know a topic before its partitions
+        if found is None:
             raise unavailable("the log cannot be reached")
         return found
 
@@ -82,9 +82,10 @@ class Topics:
         if not self._found:
             for signal in Signal:
                 self._admin.ensure_topic(signal.topic, self._wanted)
+        # Kafka may know a topic before its partitions.
         found = {signal: self._producer.partitions(signal.topic) for signal in Signal}
         for topic, signal in list(self._routes.items()):
-            if self._made.get(topic) != found[signal]:
+            if found[signal] and self._made.get(topic) != found[signal]:
                 self._admin.ensure_topic(topic, found[signal])
                 self._made[topic] = found[signal]
-        self._found.update(found)
+        self._found.update((signal, count) for signal, count in found.items() if count)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from pathlib import Path
 
 import httpx
@@ -15,11 +16,15 @@ from tests.support.kafka import KafkaBroker
 
 def send_all(ingest: RunningIngest) -> None:
     for path, request in (("traces", trace_request()), ("logs", log_request()), ("metrics", metric_request())):
-        answer = httpx.post(
-            f"http://{ingest.otlp_http}/v1/{path}",
-            content=request.SerializeToString(),
-            headers={"content-type": "application/x-protobuf"},
-        )
+        deadline = time.monotonic() + 20
+        answer = None
+        # Kafka makes topics in its own time, and clients try again.
+        while answer is None or (answer.status_code == 503 and time.monotonic() < deadline):
+            answer = httpx.post(
+                f"http://{ingest.otlp_http}/v1/{path}",
+                content=request.SerializeToString(),
+                headers={"content-type": "application/x-protobuf"},
+            )
         assert answer.status_code == 200, "".join(ingest.process.log[-20:])
 
 
