@@ -15,18 +15,15 @@ from typing import TypeVar
 
 import psycopg
 
+from otelhouse.callers import Found, find_by_prefix, find_by_san, find_tenant
 from otelhouse.clock import Clock
 from otelhouse.keys import (
     DEFAULT_SCOPES,
     DEFAULT_TENANT,
-    Found,
     KeysUnavailable,
     Principal,
     Tenant,
     UnknownKey,
-    find_by_prefix,
-    find_by_san,
-    find_tenant,
     hash_key,
     prefix_of,
 )

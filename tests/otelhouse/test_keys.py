@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from otelhouse import audit
+from otelhouse.callers import find_by_prefix, find_tenant
 from otelhouse.config import PostgresSettings
 from otelhouse.keys import (
     InvalidTenant,
@@ -18,8 +19,6 @@ from otelhouse.keys import (
     UnknownTenant,
     bearer_key,
     create_key,
-    find_by_prefix,
-    find_tenant,
     hash_key,
     list_keys,
     prefix_of,

@@ -8,8 +8,8 @@ import psycopg
 import pytest
 
 from otelhouse import audit, postgres
+from otelhouse.callers import find_tenant
 from otelhouse.config import PostgresSettings
-from otelhouse.keys import find_tenant
 from otelhouse.postgres import Connection
 from otelhouse.rules.errors import InvalidRule, RuleOfNobody, UnknownRule
 from otelhouse.rules.rule import Kind
