@@ -202,6 +202,46 @@ def test_batches_go_on_while_earlier_ones_wait_for_the_log() -> None:
     asyncio.run(scenario())
 
 
+def test_clients_that_come_back_together_stay_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "COLLECT_SECONDS", 5.0)
+    monkeypatch.setattr(group_commit, "RETURN_SECONDS", 5.0)
+
+    async def scenario() -> None:
+        house = House()
+        tasks = house.send(*(in_partition(0, f"first {i}") for i in range(8)))
+        await house.until_published()
+        tasks += house.send(in_partition(0, "early"))
+        await asyncio.sleep(0.02)
+        assert len(house.log.published) == 1  # it waits for the others, which the log has not answered
+        house.log.answer()
+        await asyncio.sleep(0.02)
+        for i in range(7):
+            tasks += house.send(in_partition(0, f"back {i}"))
+            await asyncio.sleep(0.001)
+        await house.until_published(2)
+        assert parse_headers(house.log.records[1].headers).items == 8  # type: ignore[union-attr]
+        house.log.answer()
+        assert await fates(tasks) == [Code.OK] * 16
+
+    asyncio.run(scenario())
+
+
+def test_a_call_does_not_wait_long_for_clients_that_stay_away() -> None:
+    async def scenario() -> None:
+        house = House()
+        tasks = house.send(*(in_partition(0, f"{i}") for i in range(8)))
+        await house.until_published()
+        house.log.answer()
+        await fates(tasks)
+        for number in range(2, 5):
+            alone = house.send(in_partition(0, "alone"))
+            await house.until_published(number)
+            house.log.answer()
+            assert await fates(alone) == [Code.OK]
+
+    asyncio.run(scenario())
+
+
 def test_a_log_that_does_not_answer_holds_back_batches_instead_of_piling_them_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
