@@ -6,8 +6,8 @@ import os
 import sys
 import threading
 
+from ingest.asgi import Receive, Scope, Send
 from ingest.front import handover
-from ingest.front.asgi import Receive, Scope, Send
 from ingest.front.private import remove_directory
 from ingest.front.server import Server
 from otelhouse.clock import SystemClock

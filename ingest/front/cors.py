@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ingest.front.asgi import Headers, Message, Scope, Send
+from ingest.asgi import Headers, Message, Scope, Send
 
 _MAX_AGE_SECONDS = 7200  # what browsers let us ask for at most
 _ASKED = b"access-control-request-headers"

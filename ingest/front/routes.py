@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from ingest.front.asgi import Message, Receive, Scope, Send
+from ingest.asgi import Message, Receive, Scope, Send
 from ingest.front.certificate import CERTIFICATE_HEADER, names_in
 from ingest.front.cors import Cors
 from ingest.receivers.encoding import Encoding, encode_refused

@@ -8,8 +8,8 @@ import time
 from contextlib import suppress
 from functools import partial
 
+from ingest.asgi import Application, Receive, Scope, Send
 from ingest.front.admin import Admin
-from ingest.front.asgi import Application, Receive, Scope, Send
 from ingest.front.handover import Handover
 from ingest.front.private import ADMIN, remove_directory
 from ingest.front.secrets import write_secrets

@@ -8,8 +8,8 @@ from functools import partial
 from urllib.parse import quote
 
 from ingest.answer import Code, Refused, unavailable
+from ingest.asgi import Headers, Message, Receive, Scope, Send
 from ingest.budget import Budget
-from ingest.front.asgi import Headers, Message, Receive, Scope, Send
 from ingest.receivers.content import decompress, too_large
 from ingest.receivers.encoding import Encoding
 from ingest.receivers.otlp import Answer, Caller, OtlpReceiver

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from functools import partial
 
 from ingest.answer import Code, Refused
+from ingest.asgi import Headers, Receive, Scope, Send
 from ingest.budget import Budget
-from ingest.front.asgi import Headers, Receive, Scope, Send
 from ingest.receivers.content import decompress, too_large
 from ingest.receivers.encoding import Encoding
 from ingest.receivers.otlp import Answer, Caller, OtlpReceiver, declared_bytes

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from ingest.asgi import Receive
 from ingest.budget import Budget
-from ingest.front.asgi import Receive
 from ingest.receivers.content import too_large
 
 INFLATIONS = 2

@@ -14,8 +14,8 @@ from functools import partial
 from ingest import metrics
 from ingest.accounts import Accounts
 from ingest.answer import Accepted, Code, Refused
+from ingest.asgi import Headers, Receive, Scope, Send
 from ingest.budget import Budget
-from ingest.front.asgi import Headers, Receive, Scope, Send
 from ingest.group_commit import GroupCommit
 from ingest.limits.limiter import Limited
 from ingest.receivers.content import too_large

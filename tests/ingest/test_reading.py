@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from ingest.answer import Code, Refused
+from ingest.asgi import Message, Receive
 from ingest.budget import Budget
-from ingest.front.asgi import Message, Receive
 from ingest.receivers.reading import Disconnected, Inflating, discard_body, read_body
 
 LIMIT = 100
