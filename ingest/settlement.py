@@ -48,13 +48,14 @@ class Settlement:
             if not waits_for:
                 answer(call, batch.outcome(call, lost=False))
         for delivery, calls in zip(deliveries, touched, strict=True):
-            told = partial(self._delivered, delivery, calls)
+            # Not the delivery itself: its future keeps this callback, and a cycle would hold the batch for long.
+            told = partial(self._delivered, delivery.parts, calls)
             delivery.answer.add_done_callback(partial(_tell, mailbox, told))
         if not deliveries:
             settled(self)
 
-    def _delivered(self, delivery: Delivery, calls: Sequence[int]) -> None:
-        for part, result in zip(delivery.parts, delivery.answer.result(), strict=True):
+    def _delivered(self, parts: Sequence[Part], calls: Sequence[int], results: Sequence[int | LogError]) -> None:
+        for part, result in zip(parts, results, strict=True):
             if isinstance(result, LogError):
                 self._lost.update(part.calls.tolist())
                 self.lost.append(part)
@@ -76,6 +77,8 @@ def _calls(delivery: Delivery) -> Sequence[int]:
     return list(set().union(*(part.calls.tolist() for part in delivery.parts)))
 
 
-def _tell(mailbox: Mailbox, told: Callable[[], None], _: Future[list[int | LogError]]) -> None:
+def _tell(
+    mailbox: Mailbox, told: Callable[[Sequence[int | LogError]], None], answer: Future[list[int | LogError]]
+) -> None:
     """Runs in a thread of the log's."""
-    mailbox.post(told)
+    mailbox.post(partial(told, answer.result()))
