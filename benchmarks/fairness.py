@@ -3,8 +3,8 @@
 Three tenants without limits send beside one that has a limit and keeps it, and then beside the same one at ten times
 its limit, in turn in one run: their throughput when they send as fast as they are answered, and their latency when
 they send at a steady pace. Clients of the flood, of the others, and ingest are processes of their own; the machine's
-cores are shared by all of them, so what the flood's client itself costs is in these ratios too. It is not in that of the
-others' calls for each CPU second of ingest, which says what is left for them where ingest's CPU is what limits.
+cores are shared by all of them, so what the flood's client itself costs is in these ratios too. It is not in that of
+the others' calls for each CPU second of ingest, which says what is left for them where ingest's CPU is what limits.
 """
 
 from __future__ import annotations
@@ -262,9 +262,8 @@ def _show(load: Load, base: Load) -> None:
     of_rate = statistics.median(ours.taken / its.taken for ours, its in zip(load.fast, base.fast, strict=True))
     of_p50 = statistics.median(ours.p50 / its.p50 for ours, its in zip(load.paced, base.paced, strict=True))
     calls = load.taken + load.refused
-    sys.stdout.write(
-        f"  {load.name:20} {rate:9,.0f} {of_rate:8.2f}x {per_cpu:9,.0f} {of_cpu:8.2f}x {p50:9.2f} {of_p50:8.2f}x {p95:9.2f}"
-    )
+    sys.stdout.write(f"  {load.name:20} {rate:9,.0f} {of_rate:8.2f}x {per_cpu:9,.0f} {of_cpu:8.2f}x")
+    sys.stdout.write(f" {p50:9.2f} {of_p50:8.2f}x {p95:9.2f}")
     sys.stdout.write(f" {calls:9,} {load.refused:9,}\n")
     if any(result.refused for result in (*load.fast, *load.paced)):
         sys.stdout.write("  some of the others' calls were refused\n")
