@@ -8,10 +8,10 @@ BIN := $(VENV)/bin
 DATA ?= data
 WEB_SOURCES := $(shell find web -path web/node_modules -prune -o -path web/dist -prune -o -type f -print 2>/dev/null)
 
-.PHONY: help setup setup-dev run demo test test-slow lint format bench screenshots clean
+.PHONY: help setup setup-dev run demo test test-slow test-exporters lint format bench screenshots clean
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.installed web/dist/.built $(VENV)/.warm ## create .venv with the otelhouse command and build the web app
 
@@ -64,6 +64,9 @@ test: lint ## lint, then all tests but the slow ones
 
 test-slow: setup-dev ## soak, fault storms and differential suites
 	$(BIN)/pytest -m slow --timeout 1800
+
+test-exporters: setup-dev ## the official exporters of Go, Java and JavaScript against up (needs Go, Java, Maven, Node)
+	$(BIN)/pytest tests/exporters -m slow --timeout 900
 
 bench: setup-dev ## benchmarks: ratios against floors measured in the same run
 	$(BIN)/python -m benchmarks

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import grpc
 from opentelemetry._logs import SeverityNumber
 from opentelemetry.exporter.otlp.proto.grpc import _log_exporter as grpc_logs
 from opentelemetry.exporter.otlp.proto.grpc import metric_exporter as grpc_metrics
 from opentelemetry.exporter.otlp.proto.grpc import trace_exporter as grpc_traces
+from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http import _log_exporter as http_logs
 from opentelemetry.exporter.otlp.proto.http import metric_exporter as http_metrics
 from opentelemetry.exporter.otlp.proto.http import trace_exporter as http_traces
@@ -32,9 +34,10 @@ class Exporters:
     logs: LogRecordExporter
 
 
-def grpc_exporters(address: str, headers: dict[str, str] | None = None) -> Exporters:
+def grpc_exporters(address: str, headers: dict[str, str] | None = None, gzip: bool = False) -> Exporters:
     """Exporters that speak OTLP/gRPC to host:port."""
-    common = {"endpoint": f"http://{address}", "insecure": True, "headers": headers}
+    compression = grpc.Compression.Gzip if gzip else grpc.Compression.NoCompression
+    common = {"endpoint": f"http://{address}", "insecure": True, "headers": headers, "compression": compression}
     return Exporters(
         grpc_traces.OTLPSpanExporter(**common),
         grpc_metrics.OTLPMetricExporter(**common),
@@ -42,12 +45,13 @@ def grpc_exporters(address: str, headers: dict[str, str] | None = None) -> Expor
     )
 
 
-def http_exporters(address: str, headers: dict[str, str] | None = None) -> Exporters:
+def http_exporters(address: str, headers: dict[str, str] | None = None, gzip: bool = False) -> Exporters:
     """Exporters that speak OTLP/HTTP to host:port."""
+    common = {"headers": headers, "compression": Compression.Gzip if gzip else Compression.NoCompression}
     return Exporters(
-        http_traces.OTLPSpanExporter(f"http://{address}/v1/traces", headers=headers),
-        http_metrics.OTLPMetricExporter(f"http://{address}/v1/metrics", headers=headers),
-        http_logs.OTLPLogExporter(f"http://{address}/v1/logs", headers=headers),
+        http_traces.OTLPSpanExporter(f"http://{address}/v1/traces", **common),
+        http_metrics.OTLPMetricExporter(f"http://{address}/v1/metrics", **common),
+        http_logs.OTLPLogExporter(f"http://{address}/v1/logs", **common),
     )
 
 
