@@ -44,7 +44,7 @@ FEW_CALLS = 2
 """In the batch before: then collecting would cost time and gain nothing."""
 COLLECT_SECONDS = 0.01
 """What a call waits at most for others while a batch is at the log."""
-RETURN_SECONDS = 0.002
+RETURN_SECONDS = 0.004
 """What calls wait at most, with nothing at the log, until as many are there as in the batch before."""
 WARN_SECONDS = 1.0
 """A log that is down is said once in this time, not for each batch."""
