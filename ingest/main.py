@@ -135,7 +135,7 @@ def _spare_the_collector() -> None:
     """What is there at start stays: Python's cycle collector shall not walk it over and over for each few calls."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 50, 100)
+    gc.set_threshold(10_000, 10, 10)
 
 
 async def _serve(
