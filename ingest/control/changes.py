@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.control.columns import Rows
-from ingest.control.fields import attribute_field, delimited
+from ingest.control.fields import attribute_field
 from otelhouse.rules.documents.control import (
     Change,
     DropAttributes,
@@ -20,6 +20,7 @@ from otelhouse.rules.documents.control import (
 from schema.wire import Edits, Owner, Scan, Slices, ValueKind
 from schema.wire.distinct import distinct
 from schema.wire.gather import copy_slices
+from schema.wire.writing import delimited
 
 Edit = DropAttributes | Normalise | Rename | RenameAttribute | SetAttribute
 

@@ -1,4 +1,4 @@
-"""Protobuf fields made anew, for what control rules add."""
+"""Attributes that control rules add, as protobuf."""
 
 from __future__ import annotations
 
@@ -6,21 +6,7 @@ import struct
 
 from schema.signal import Signal
 from schema.wire import Owner
-
-
-def varint(number: int) -> bytes:
-    """A number >= 0."""
-    out = bytearray()
-    while number >= 0x80:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
-
-
-def delimited(tag: int, payload: bytes) -> bytes:
-    """A field of wire type 2 with a one-byte tag."""
-    return bytes((tag,)) + varint(len(payload)) + payload
+from schema.wire.writing import delimited, varint
 
 
 def key_value(key: str, value: str | bool | int | float) -> bytes:

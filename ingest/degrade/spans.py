@@ -14,6 +14,7 @@ from ingest.degrade.tracestate import BITS, NONE, TraceState, parse
 from schema.wire import Edits, Scan, Slices
 from schema.wire.distinct import distinct
 from schema.wire.gather import copy_slices
+from schema.wire.writing import delimited
 
 Rows = npt.NDArray[np.int64]
 
@@ -53,7 +54,7 @@ def _write(scan: Scan, spans: Rows, states: Slices, codes: Rows, texts: list[byt
     column = _column(texts, codes[there])
     edits.replace(states.off[there], states.off[there] + states.len[there], column.data, column.off, column.len)
     missing = np.flatnonzero(states.off < 0)
-    fields = [bytes((_TRACE_STATE_TAG,)) + _varint(len(text)) + text for text in texts]
+    fields = [delimited(_TRACE_STATE_TAG, text) for text in texts]
     column = _column(fields, codes[missing])
     ids = scan.items.slices("trace_id").off[spans[missing]]
     usual = (scan.data[ids - 2] == _TRACE_ID_FIELD[0]) & (scan.data[ids - 1] == _TRACE_ID_FIELD[1])
@@ -79,7 +80,3 @@ def _append(scan: Scan, start: Rows, end: Rows, added: Slices, edits: Edits) -> 
 def _column(texts: list[bytes], codes: Rows) -> Slices:
     length = np.array([len(text) for text in texts], np.int64)
     return Slices(np.frombuffer(bytearray(b"".join(texts)), np.uint8), np.cumsum(length) - length, length).take(codes)
-
-
-def _varint(number: int) -> bytes:
-    return bytes((number,)) if number < 0x80 else bytes((number & 0x7F | 0x80,)) + _varint(number >> 7)

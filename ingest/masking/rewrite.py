@@ -7,7 +7,6 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from ingest.control.fields import varint
 from ingest.masking.compose import DROP, HASH, MASK, PARTIAL, measure, write
 from ingest.masking.context import (
     END,
@@ -36,6 +35,7 @@ from ingest.masking.tracestate import without
 from ingest.masking.values import BOOL, DOUBLE, INT, read_any_value
 from otelhouse.rules.rule import HashKey
 from schema.wire import Edits, Scan
+from schema.wire.writing import delimited
 
 Longs = npt.NDArray[np.int64]
 
@@ -160,7 +160,7 @@ class Rewrite:
             new = b"****" + text[-4:]
         else:
             new = b"****"
-        self._edits.replace_one(start, end, b"\x0a" + varint(len(new)) + new)
+        self._edits.replace_one(start, end, delimited(0x0A, new))
 
 
 class _Keys:

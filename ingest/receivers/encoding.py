@@ -11,9 +11,9 @@ from enum import Enum
 
 from ingest.answer import Accepted, Refused
 from schema.signal import Signal
+from schema.wire.writing import delimited, varint
 
 _RETRY_INFO = "type.googleapis.com/google.rpc.RetryInfo"
-_BYTES = tuple(bytes((value,)) for value in range(0x80))
 _REJECTED = ("rejectedSpans", "rejectedDataPoints", "rejectedLogRecords")
 
 
@@ -40,7 +40,7 @@ def encode_refused(encoding: Encoding, refused: Refused) -> bytes:
     if encoding is Encoding.JSON:
         status: dict[str, object] = {"code": refused.code.grpc, "message": refused.message}
         if refused.retry_seconds:
-            status["details"] = [{"@type": _RETRY_INFO, "retryDelay": f"{refused.retry_seconds:g}s"}]
+            status["details"] = [{"@type": _RETRY_INFO, "retryDelay": _duration(seconds, nanos)}]
         return _json(status)
     body = _number(1, refused.code.grpc) + _bytes(2, refused.message.encode())
     if refused.retry_seconds:
@@ -53,21 +53,15 @@ def _json(document: dict[str, object]) -> bytes:
     return json.dumps(document, separators=(",", ":")).encode()
 
 
-def _varint(value: int) -> bytes:
-    if value <= 0x7F:  # nearly always: a flood of refusals shall cost little
-        return _BYTES[value]
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
+def _duration(seconds: int, nanos: int) -> str:
+    """As JSON has a google.protobuf.Duration: decimals, never an exponent."""
+    return f"{seconds}.{nanos:09d}".rstrip("0").rstrip(".") + "s"
 
 
 def _number(field: int, value: int) -> bytes:
     """A varint field; nothing for 0, as proto3 has it."""
-    return _varint(field << 3) + _varint(value) if value else b""
+    return varint(field << 3) + varint(value) if value else b""
 
 
 def _bytes(field: int, value: bytes) -> bytes:
-    return _varint(field << 3 | 2) + _varint(len(value)) + value
+    return delimited(field << 3 | 2, value)
