@@ -189,3 +189,10 @@ def test_without_rules_nothing_passes_and_readiness_says_so(tmp_path: Path) -> N
         assert (ready.status_code, set(ready.json()["failed"])) == (503, {"postgres", "rules"})
         answer = client.post("/v1/traces", content=GOOD, headers={"content-type": PROTOBUF})
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+
+
+def test_no_web_page_may_send_unless_it_was_set(client: httpx.Client) -> None:
+    origin = {"origin": "https://shop.example"}
+    assert client.options("/v1/logs", headers=origin | {"access-control-request-method": "POST"}).status_code == 405
+    answer = client.post("/v1/logs", content=b"", headers=origin | {"content-type": PROTOBUF})
+    assert "access-control-allow-origin" not in answer.headers

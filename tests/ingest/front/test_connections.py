@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
 import resource
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import repeat
 from pathlib import Path
 
 import httpx
@@ -172,6 +174,21 @@ def test_many_large_uploads_that_never_end_are_held_within_the_budget(ingest_of_
 def ingest_of_full_size(tmp_path_factory: pytest.TempPathFactory, metadata_url: str) -> Iterator[RunningIngest]:
     with running_ingest(tmp_path_factory.mktemp("full"), metadata_url) as running:
         yield running
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_refusal_over_http_1_waits_for_the_body(ingest_of_full_size: RunningIngest, chunked: bool) -> None:
+    """A client that writes its whole body before it reads hears why it was refused, and can go on."""
+    chunk, size = b"\0" * (1 << 16), 8 << 20
+    headers = PROTOBUF | {"authorization": "Bearer ohk_nobody"} | ({} if chunked else {"content-length": str(size)})
+    connection = http.client.HTTPConnection(ingest_of_full_size.otlp_http, timeout=10)
+    for _ in range(3):
+        connection.request("POST", "/v1/traces", repeat(chunk, size // len(chunk)), headers, encode_chunked=chunked)
+        answer = connection.getresponse()
+        assert answer.status == 401
+        answer.read()
+        assert not answer.will_close
+    connection.close()
 
 
 @pytest.mark.slow

@@ -54,10 +54,10 @@ def post(ingest: RunningIngest, context: ssl.SSLContext, **headers: str) -> http
         return client.post(f"https://{ingest.otlp_http}/v1/traces", content=BODY, headers=told)
 
 
-def serial(ingest: RunningIngest, authority: Authority) -> str:
+def serial(ingest: RunningIngest, authority: Authority, pair: Pair) -> str:
     """The serial number of the certificate that a new connection is shown."""
     host, _, port = ingest.otlp_grpc.rpartition(":")
-    context = trusting(authority)
+    context = trusting(authority, pair)
     with socket.create_connection((host, int(port))) as plain, context.wrap_socket(plain, server_hostname=host) as made:
         shown = made.getpeercert()
     assert shown is not None
@@ -81,24 +81,28 @@ def test_both_protocols_are_private_and_a_renewed_certificate_is_used(
     live = Pair(tmp_path / "tls.crt", tmp_path / "tls.key")
     for old, new in ((server.certificate, live.certificate), (server.key, live.key)):
         shutil.copy(old, new)
-    with running_ingest(tmp_path, metadata_url, tls_certificate=live.certificate, tls_key=live.key) as ingest:
-        assert post(ingest, trusting(authority)).status_code == 200
-        assert export(ingest, authority) == b""
+    anyone = authority.sign("anyone")
+    tls = {"tls_certificate": live.certificate, "tls_key": live.key, "tls_client_ca": authority.certificate}
+    with running_ingest(tmp_path, metadata_url, **tls) as ingest:
+        assert post(ingest, trusting(authority, anyone)).status_code == 200
+        assert export(ingest, authority, anyone) == b""
+        with pytest.raises(httpx.TransportError):
+            post(ingest, trusting(authority))  # without a certificate of its own
         with pytest.raises(httpx.TransportError):
             httpx.post(f"http://{ingest.otlp_http}/v1/traces", content=BODY, headers=HEADERS)
-        first = serial(ingest, authority)
+        first = serial(ingest, authority, anyone)
 
         written = authority.sign("written", "IP:127.0.0.1")
         live.certificate.write_bytes(written.certificate.read_bytes())
-        post(ingest, trusting(authority))  # the pair does not fit: the one before is still in use
+        post(ingest, trusting(authority, anyone))  # the pair does not fit: the one before is still in use
         live.key.write_bytes(written.key.read_bytes())
-        second = eventually(lambda: serial(ingest, authority), lambda found: found != first, 10)
+        second = eventually(lambda: serial(ingest, authority, anyone), lambda found: found != first, 10)
 
         renamed = authority.sign("renamed", "IP:127.0.0.1")
         os.replace(renamed.key, live.key)
         os.replace(renamed.certificate, live.certificate)
-        eventually(lambda: serial(ingest, authority), lambda found: found != second, 10)
-        assert post(ingest, trusting(authority)).status_code == 200
+        eventually(lambda: serial(ingest, authority, anyone), lambda found: found != second, 10)
+        assert post(ingest, trusting(authority, anyone)).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -149,13 +153,3 @@ def test_a_certificate_names_the_tenant_and_no_header_does(
         post(known, trusting(authority, strange))
     framings = [parse_headers(record.headers) for record in known.records(Signal.TRACES)]
     assert [f.tenant for f in framings if isinstance(f, Framing)] == ["default", "default"]
-
-
-def test_without_a_certificate_nobody_is_let_in_where_one_is_required(
-    tmp_path: Path, metadata_url: str, authority: Authority, server: Pair
-) -> None:
-    tls = {"tls_certificate": server.certificate, "tls_key": server.key, "tls_client_ca": authority.certificate}
-    with running_ingest(tmp_path, metadata_url, **tls) as ingest:
-        with pytest.raises(httpx.TransportError):
-            post(ingest, trusting(authority))
-        assert post(ingest, trusting(authority, authority.sign("anyone"))).status_code == 200
