@@ -44,11 +44,11 @@ PATTERNS = (
 )
 
 
-def payload() -> list[bytes]:
+def payload(spans: int = SPANS) -> list[bytes]:
     """Calls of which one span in twenty holds something, and one in two hundred a secret's name."""
     rng = random.Random(1)
     calls = []
-    for body in traces(SPANS_PER_CALL, SPANS):
+    for body in traces(SPANS_PER_CALL, spans):
         request = ExportTraceServiceRequest.FromString(body)
         for span in request.resource_spans[0].scope_spans[0].spans:
             texts = [each for each in span.attributes if each.value.HasField("string_value")]

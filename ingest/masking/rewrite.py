@@ -129,15 +129,34 @@ class Rewrite:
         plain = forms == TEXT
         self._edits.replace(self._leaves[plain, START], self._leaves[plain, END], out, offsets[plain], sizes[plain])
         siblings = Siblings(self._scan, self._leaves)
+        ranges: list[tuple[int, int]] = []
+        texts: list[bytes] = []
         for leaf in np.flatnonzero((forms == KEY) | (forms == STATE)).tolist():
             start, end = self._leaves[leaf, START], self._leaves[leaf, END]
             if forms[leaf] == KEY:
                 text = out[offsets[leaf] : offsets[leaf] + sizes[leaf]].tobytes()
-                self._edits.replace_one(int(start), int(end), siblings.unlike(int(self._leaves[leaf, GROUP]), text))
+                ranges.append((int(start), int(end)))
+                texts.append(siblings.unlike(int(self._leaves[leaf, GROUP]), text))
                 continue
             text = self._scan.data[start:end].tobytes()
             hits = self._spans[first[leaf] : first[leaf + 1], FROM : TO + 1] - start
-            self._edits.replace_one(int(start), int(end), without(text, hits.tolist()))
+            ranges.append((int(start), int(end)))
+            texts.append(without(text, hits.tolist()))
+        self._replace(ranges, texts)
+
+    def _replace(self, ranges: list[tuple[int, int]], texts: list[bytes]) -> None:
+        if not texts:
+            return
+        places = np.array(ranges, np.int64)
+        sizes = np.array([len(text) for text in texts], np.int64)
+        data = np.frombuffer(b"".join(texts), np.uint8)
+        self._edits.replace(
+            np.ascontiguousarray(places[:, 0]),
+            np.ascontiguousarray(places[:, 1]),
+            data,
+            np.cumsum(sizes) - sizes,
+            sizes,
+        )
 
     def _value(self, leaf: int) -> None:
         """A value that is no string becomes one."""
