@@ -151,6 +151,12 @@ class Batch:
             self.weights = item_counts(self.scan)
             self.edits = Edits()
 
+    def release(self) -> None:
+        """Let go of the columns, which take many times the bodies' size: what goes to the log was cut from them."""
+        del self.scan
+        self.edits = Edits()
+        self._by_tenant = None
+
     def _leave_out(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         self.keep[rows] = False
         self._by_tenant = None

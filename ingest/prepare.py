@@ -62,6 +62,7 @@ class Prepare:
                 step(batch)
         except Refused as refused:
             return refused
+        batch.release()
         return batch
 
     def _alone(self, call: Call) -> Batch | Refused:
