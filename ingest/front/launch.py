@@ -6,6 +6,7 @@ One process: no parent to orphan it, no proxy in between. What can be said only 
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import sys
 from typing import NoReturn
@@ -54,6 +55,8 @@ def launch(settings: Settings) -> NoReturn:
     json_logs = log_format(settings.telemetry) == "json"
     words = command(Bootstrap((grpc, http), directory, settings.ingest, tls, json_logs))
     envoy = binary()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a connection is a file, and 1024 is a usual limit
     sys.stdout.flush()
     try:
         os.execve(envoy, words, {**variables, **handover.put()})

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import http.client
+import shutil
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import anyio
 import pytest
@@ -17,9 +20,13 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from otelhouse.address import Address
+from otelhouse.config import QuerySettings
 from otelhouse.errors import StartupError
 from otelhouse.http_server import serve
 from otelhouse.listening import bind, listening_address
+from otelhouse.tls import TlsFiles
+from tests.support.certificates import Authority
+from tests.support.graphql import eventually
 
 
 async def _slow(request: Request) -> Response:
@@ -32,10 +39,10 @@ async def _echo(request: Request) -> Response:
 
 
 @contextmanager
-def _serving() -> Iterator[tuple[Address, threading.Event, threading.Thread]]:
+def _serving(tls: TlsFiles | None = None) -> Iterator[tuple[Address, threading.Event, threading.Thread]]:
     stop, ready, app = threading.Event(), threading.Event(), Starlette(routes=[Route("/slow", _slow), _POST])
     with bind(Address("127.0.0.1", 0), "x.http") as bound:
-        thread = threading.Thread(target=serve, args=(app, bound, stop, lambda _: ready.set()))
+        thread = threading.Thread(target=serve, args=(app, bound, stop, lambda _: ready.set(), tls))
         thread.start()
         try:
             assert ready.wait(5)
@@ -99,3 +106,27 @@ def test_idle_connections_do_not_hold_up_the_stop() -> None:
         stop.set()
         thread.join(3)
         assert not thread.is_alive()
+
+
+def test_a_renewed_certificate_is_used_without_a_restart(tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "authority")
+    live = QuerySettings(tls_certificate=str(tmp_path / "tls.crt"), tls_key=str(tmp_path / "tls.key"))
+
+    def install(name: str) -> None:
+        pair = authority.sign(name, "IP:127.0.0.1")
+        shutil.copy(pair.certificate, live.tls_certificate)
+        shutil.copy(pair.key, live.tls_key)
+
+    def serial(address: Address) -> str:
+        context = ssl.create_default_context(cafile=str(authority.certificate))
+        with (
+            socket.create_connection(address, timeout=5) as plain,
+            context.wrap_socket(plain, server_hostname=address.host) as shown,
+        ):
+            return str((shown.getpeercert() or {})["serialNumber"])
+
+    install("first")
+    with _serving(TlsFiles.of(live, "query")) as (address, _, _):
+        first = serial(address)
+        install("second")
+        eventually(lambda: serial(address), lambda found: found != first, 10)
