@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from otelhouse.cli import app
 
 _ROOT = Path(__file__).parents[1]
-_PAGES = sorted([*_ROOT.glob("*.md"), *_ROOT.glob("docs/**/*.md")])
+_PAGES = sorted([*_ROOT.glob("*.md"), *_ROOT.glob("docs/**/*.md"), *_ROOT.glob("deploy/*.md")])
 _IDS = [str(page.relative_to(_ROOT)) for page in _PAGES]
 _SOURCES = [
     path for room in ("otelhouse", "ingest", "processor", "query", "schema") for path in (_ROOT / room).rglob("*.py")
