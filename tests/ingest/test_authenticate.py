@@ -10,26 +10,17 @@ import grpc
 import httpx
 import psycopg
 import pytest
-from pydantic import SecretStr
 
-from otelhouse.config import PostgresSettings
 from otelhouse.keys import Scope, create_key, revoke_key
-from otelhouse.postgres import Connection, connect
+from otelhouse.postgres import Connection
 from schema.record import Framing, parse_headers
 from schema.signal import Signal
 from tests.ingest.client import GrpcClient
 from tests.ingest.requests import one_of
 from tests.support.ingest import RunningIngest, running_ingest
-from tests.support.postgres import PostgresServer, migrate_postgres
+from tests.support.postgres import PostgresServer
 
 REVOKED_SECONDS = 5.0
-
-
-@pytest.fixture
-def store(postgres_url: str) -> Iterator[Connection]:
-    migrate_postgres(postgres_url)
-    with connect(PostgresSettings(url=SecretStr(postgres_url))) as made:
-        yield made
 
 
 @pytest.fixture

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
-from otelhouse.config import PostgresSettings
-from otelhouse.postgres import Connection, connect
+from otelhouse.postgres import Connection
 from otelhouse.rules.effects import effects
 from otelhouse.rules.rule import Kind
 from otelhouse.rules.store import Change, RuleStore
@@ -19,16 +16,8 @@ from schema.record import RuleChange, parse_headers
 from schema.signal import Signal
 from tests.ingest.requests import one_of
 from tests.support.ingest import RunningIngest, running_ingest
-from tests.support.postgres import migrate_postgres
 
 MAIL = "ann@example.com"
-
-
-@pytest.fixture
-def store(postgres_url: str) -> Iterator[Connection]:
-    migrate_postgres(postgres_url)
-    with connect(PostgresSettings(url=SecretStr(postgres_url))) as made:
-        yield made
 
 
 def sent(ingest: RunningIngest) -> bytes:

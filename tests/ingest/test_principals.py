@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 
 import pytest
-from pydantic import SecretStr
 
 from ingest.answer import Code, Refused
 from ingest.policies import Policies
 from ingest.steps.authenticate import Authenticate
 from otelhouse.certificates import add
 from otelhouse.clock import ManualClock
-from otelhouse.config import PostgresSettings
 from otelhouse.key_ring import KeyRing
 from otelhouse.keys import Scope, create_key
-from otelhouse.postgres import Connection, Pool, connect, open_pool
+from otelhouse.postgres import Connection, Pool
 from otelhouse.rules.errors import InvalidRule
 from otelhouse.rules.memory import MemoryRules
 from otelhouse.rules.rule import Kind, Rule
-from tests.support.postgres import migrate_postgres
 
 ACME, BETA, READS, NOBODY = (
     "URI:spiffe://acme/agent",
@@ -28,19 +24,6 @@ ACME, BETA, READS, NOBODY = (
     "URI:spiffe://acme/reader",
     "DNS:nobody.example",
 )
-
-
-@pytest.fixture
-def store(postgres_url: str) -> Iterator[Connection]:
-    migrate_postgres(postgres_url)
-    with connect(PostgresSettings(url=SecretStr(postgres_url))) as made:
-        yield made
-
-
-@pytest.fixture
-def pool(store: Connection, postgres_url: str) -> Iterator[Pool]:
-    with open_pool(PostgresSettings(url=SecretStr(postgres_url))) as made:
-        yield made
 
 
 @pytest.fixture

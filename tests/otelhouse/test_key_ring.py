@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from pydantic import SecretStr
 
 from otelhouse import key_ring
 from otelhouse.clock import ManualClock
-from otelhouse.config import PostgresSettings
 from otelhouse.key_ring import KeyRing
 from otelhouse.keys import (
     KeysUnavailable,
@@ -24,21 +21,7 @@ from otelhouse.keys import (
     prefix_of,
     revoke_key,
 )
-from otelhouse.postgres import Connection, Pool, connect, open_pool
-from tests.support.postgres import migrate_postgres
-
-
-@pytest.fixture
-def store(postgres_url: str) -> Iterator[Connection]:
-    migrate_postgres(postgres_url)
-    with connect(PostgresSettings(url=SecretStr(postgres_url))) as made:
-        yield made
-
-
-@pytest.fixture
-def pool(store: Connection, postgres_url: str) -> Iterator[Pool]:
-    with open_pool(PostgresSettings(url=SecretStr(postgres_url))) as made:
-        yield made
+from otelhouse.postgres import Connection, Pool
 
 
 def test_a_key_is_looked_up_once_and_held(pool: Pool, store: Connection) -> None:

@@ -17,7 +17,10 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
+from pydantic import SecretStr
 
+from otelhouse.config import PostgresSettings
+from otelhouse.postgres import Connection, Pool, connect, open_pool
 from schema.migrations import migrations
 
 DEBIAN_BINARIES = Path("/usr/lib/postgresql/15/bin")
@@ -136,6 +139,21 @@ def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
     """Connection string of a fresh database on the embedded PostgreSQL."""
     with postgres_server.database() as url:
         yield url
+
+
+@pytest.fixture
+def store(postgres_url: str) -> Iterator[Connection]:
+    """A connection to a fresh database with our tables."""
+    migrate_postgres(postgres_url)
+    with connect(PostgresSettings(url=SecretStr(postgres_url))) as made:
+        yield made
+
+
+@pytest.fixture
+def pool(store: Connection, postgres_url: str) -> Iterator[Pool]:
+    """Connections to the database of `store`."""
+    with open_pool(PostgresSettings(url=SecretStr(postgres_url))) as made:
+        yield made
 
 
 @pytest.fixture(scope="session", params=["embedded", "debian"])
