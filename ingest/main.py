@@ -131,6 +131,16 @@ def _commits(
     }
 
 
+def _readiness(settings: Settings, log: Log, topics: Topics, rules: RuleFeed) -> Readiness:
+    """What must be there for a call to be taken."""
+    readiness = Readiness()
+    readiness.add("log", log.check)
+    readiness.add("topics", topics.check)
+    readiness.add("postgres", lambda: postgres.check(settings.postgres))
+    readiness.add("rules", rules.check)
+    return readiness
+
+
 def _spare_the_collector() -> None:
     """What is there at start stays: Python's cycle collector shall not walk it over and over for each few calls."""
     gc.collect()
@@ -170,12 +180,6 @@ async def _serve(
     def receiver(protocol: str) -> OtlpReceiver:
         return OtlpReceiver(protocol, authenticate, admit, commits, inflating, limit)
 
-    readiness = Readiness()
-    readiness.add("log", log.check)
-    readiness.add("topics", topics.check)
-    readiness.add("postgres", lambda: postgres.check(settings.postgres))
-    readiness.add("rules", rules.check)
-
     routes = Routes(
         GrpcFront(receiver("grpc"), budget, inflating),
         {
@@ -184,7 +188,7 @@ async def _serve(
                 authenticate, admit, commits[Signal.METRICS], budget, accounts, limit
             ),
         },
-        health_pages(readiness),
+        health_pages(_readiness(settings, log, topics, rules)),
         server.keyless,
         Cors.of(settings.ingest.cors_origins),
         limit,
