@@ -35,8 +35,8 @@ _DRAIN = (
     (("postgres",), 1.5),
 )
 
-START_SECONDS = 120.0
-"""Two to six are usual; without a cache of compiled kernels it takes a slow machine a minute."""
+START_SECONDS = 600.0
+"""Two to six are usual; without a cache of compiled kernels it takes two cores two to five minutes."""
 _PATIENCE_SECONDS = 5.0
 
 _log = get_logger(__name__)
