@@ -118,13 +118,27 @@ def test_the_unit_runs_a_command_with_settings_that_exist() -> None:
 
 
 @pytest.mark.parametrize("path", [*sorted(_ROOT.glob("docs/*.md")), _ROOT / "README.md", _ROOT / "deploy/README.md"])
-def test_commands_and_settings_in_the_documentation_exist(path: Path) -> None:
+def test_commands_and_settings_in_the_documentation_exist(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     text = path.read_text()
     for name in set(re.findall(r"\bOTELHOUSE_[A-Z_]+[A-Z]\b", text)):
         assert _is_setting(name), name
     for block in re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
         for line in re.findall(r"^otelhouse ([^#\n|]+)", block, re.MULTILINE):
-            _check_arguments(shlex.split(line))
+            words = shlex.split(line)
+            _make_named_files(words)
+            _check_arguments(words)
+
+
+def _make_named_files(words: list[str]) -> None:
+    """The files and directories that a reader would have written."""
+    for word in words:
+        if word.endswith("/"):
+            Path(word).mkdir(exist_ok=True)
+        elif word.endswith((".yaml", ".json")):
+            Path(word).touch()
 
 
 def _is_setting(name: str) -> bool:
