@@ -178,7 +178,7 @@ class GroupCommit:
             group, self._queue = fair_share(self._queue, BATCH_BYTES)
         size = sum(waiting.size for waiting in group)
         self._queued_bytes -= size
-        self._expected = len(group)
+        self._expected = len(group) + len(self._queue)
         self._since = self._clock.monotonic()
         self._measures.batch_calls.observe(len(group))
         return group, size
@@ -213,6 +213,7 @@ class GroupCommit:
         self._at_log -= 1
         self._give_back(group)
         now = self._since = self._clock.monotonic()
+        self._expected = max(self._expected, len(group) + len(self._queue))
         if self._queue:
             self._ask()
         self._measures.publish_seconds.observe(now - began)

@@ -74,6 +74,7 @@ class LogSettings(_Section):
     retention_hours: float = Field(default=24.0, gt=0)
     retention_bytes: int = Field(default=8 << 30, ge=1 << 20)
     delivery_timeout_seconds: float = Field(default=10.0, gt=0)
+    compression: Literal["none", "lz4", "zstd"] = "lz4"
 
 
 class ClickHouseSettings(_Section):

@@ -84,6 +84,7 @@ def ours(profile: str, broker: str, postgres_url: str) -> Iterator[Contestant]:
         ["ingest", "--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0"],
         {
             "OTELHOUSE_LOG_URL": f"kafka://{broker}",
+            "OTELHOUSE_LOG_COMPRESSION": "none",  # as the Collector, unless it is told otherwise
             "OTELHOUSE_POSTGRES_URL": postgres_url,
             "OTELHOUSE_MASKING_PROFILE": profile,
             "OTELHOUSE_INGEST_DEGRADE": "false",

@@ -68,7 +68,7 @@ class KafkaProducer:
             log,
             enable_idempotence=True,
             acks="all",
-            compression_type="lz4",
+            compression_type=settings.compression,
             linger_ms=0,  # who publishes has collected what it wants to go together
             batch_size=1 << 20,
             message_max_bytes=MAX_MESSAGE_BYTES,
