@@ -6,17 +6,25 @@ change of the file that a kernel stands in, but not of a file from which it inli
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+
+from numba.core.caching import _CacheLocator as CacheLocator
 
 import ingest
 
 
 def forget() -> None:
-    """Delete the compiled code of all kernels of ingest."""
-    for entry in Path(str(ingest.__file__)).parent.rglob("__pycache__/*.nb[ic]"):
-        entry.unlink(missing_ok=True)
+    """Delete the compiled code of all kernels of ingest, where Numba keeps it now."""
+    for source in Path(str(ingest.__file__)).parent.rglob("*.py"):
+        folder = source.parent / "__pycache__"
+        if elsewhere := os.environ.get("NUMBA_CACHE_DIR"):
+            # Numba's own name for it; untyped, like all of Numba.
+            folder = Path(elsewhere) / str(CacheLocator.get_suitable_cache_subpath(str(source)))  # type: ignore[no-untyped-call] # see above
+        for entry in folder.glob(f"{source.stem}.*.nb[ic]"):
+            entry.unlink(missing_ok=True)
 
 
 def main() -> None:

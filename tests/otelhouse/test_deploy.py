@@ -126,7 +126,7 @@ def test_commands_and_settings_in_the_documentation_exist(
     for name in set(re.findall(r"\bOTELHOUSE_[A-Z_]+[A-Z]\b", text)):
         assert _is_setting(name), name
     for block in re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
-        for line in re.findall(r"^otelhouse ([^#\n|]+)", block, re.MULTILINE):
+        for line in re.findall(r"^otelhouse ([^#\n|>]+)", block, re.MULTILINE):
             words = shlex.split(line)
             _make_named_files(words)
             _check_arguments(words)
