@@ -28,7 +28,6 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 
 # Compiles the kernels into their cache, so that no start of a component pays for it.
 $(VENV)/.warm: $(VENV)/.installed $(wildcard schema/*.py schema/wire/*.py schema/remote_write/*.py ingest/warm.py ingest/masking/*.py ingest/masking/*/*.py)
-	$(BIN)/python -m schema.wire.warm
 	$(BIN)/python -m ingest.warm
 	touch $@
 

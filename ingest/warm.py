@@ -1,6 +1,8 @@
-"""Compiles ingest's own kernels ahead, as `schema/wire/warm.py` does for the scanner: `python -m ingest.warm`.
+"""Compiles all kernels ahead, so that no start of a component pays for it: `python -m ingest.warm`.
 
-Kernels with a signature compile as their module is imported. What was compiled is deleted first: Numba notices a
+Numba keeps compiled code in `__pycache__` beside the sources, or in NUMBA_CACHE_DIR: set that for an install that
+cannot be written to. Code is compiled for the CPU at hand; an image that is to run elsewhere sets NUMBA_CPU_NAME
+(such as `x86-64-v3`) when it is built and when it runs. What was compiled before is deleted first: Numba notices a
 change of the file that a kernel stands in, but not of a file from which it inlines.
 """
 
@@ -14,11 +16,15 @@ from pathlib import Path
 from numba.core.caching import _CacheLocator as CacheLocator
 
 import ingest
+import schema
+
+COMPILE = "from schema.wire.warm import warm; warm(); import ingest.steps.mask"
+"""Kernels with a signature compile as their module is imported; in a process of its own, after the rest is deleted."""
 
 
-def forget() -> None:
-    """Delete the compiled code of all kernels of ingest, where Numba keeps it now."""
-    for source in Path(str(ingest.__file__)).parent.rglob("*.py"):
+def forget(room: str) -> None:
+    """Delete the compiled code of all kernels of a room (its folder), where Numba keeps it now."""
+    for source in Path(room).rglob("*.py"):
         folder = source.parent / "__pycache__"
         if elsewhere := os.environ.get("NUMBA_CACHE_DIR"):
             # Numba's own name for it; untyped, like all of Numba.
@@ -29,8 +35,9 @@ def forget() -> None:
 
 def main() -> None:
     """Compile everything anew."""
-    forget()
-    subprocess.run([sys.executable, "-c", "import ingest.steps.mask"], check=True)
+    for package in (schema, ingest):
+        forget(str(Path(str(package.__file__)).parent))
+    subprocess.run([sys.executable, "-c", COMPILE], check=True)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,8 @@
-"""Compiles the kernels ahead, so that no start of a component pays for it: `python -m schema.wire.warm`.
-
-Numba keeps compiled code in `__pycache__` beside the sources, or in NUMBA_CACHE_DIR: set that for an install that
-cannot be written to. Code is compiled for the CPU at hand; an image that is to run elsewhere sets NUMBA_CPU_NAME
-(such as `x86-64-v3`) when it is built and when it runs.
-"""
+"""The kernels of this room, to be compiled ahead by `ingest/warm.py`."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -53,19 +46,6 @@ def kernels() -> Iterator[Dispatcher]:
                 yield value
 
 
-def forget() -> None:
-    """Delete the compiled code of all kernels.
-
-    Numba notices a change of the file that a kernel stands in, but not of a file from which it inlines.
-    """
-    for dispatcher in kernels():
-        folder = Path(str(dispatcher.stats.cache_path))
-        name = dispatcher.py_func.__name__
-        stem = Path(dispatcher.py_func.__code__.co_filename).stem
-        for entry in folder.glob(f"{stem}.{name}-*.nb[ic]"):
-            entry.unlink(missing_ok=True)
-
-
 def warm() -> None:
     """Load the compiled kernels, compiling those that are not in the cache, and touch each public function once."""
     for signal in Signal:
@@ -78,16 +58,3 @@ def warm() -> None:
         result.resources.slices("resource").fixed(16)
         result.resources.slices("resource").equals(b"")
         distinct.distinct(result.resources.slices("resource"))
-
-
-def main() -> None:
-    """Compile everything anew."""
-    import subprocess
-
-    forget()
-    # Kernels compile as their modules are imported, which has happened here with the code that is now forgotten.
-    subprocess.run([sys.executable, "-c", "from schema.wire.warm import warm; warm()"], check=True)
-
-
-if __name__ == "__main__":
-    main()
