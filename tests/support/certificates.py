@@ -22,7 +22,9 @@ class Authority:
         self._directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         own = Pair(directory / "ca.crt", directory / "ca.key")
-        _openssl("req", "-x509", *_new_key(own), "-days", "2", "-subj", f"/CN={directory.name}", "-out", own.certificate)
+        _openssl(
+            "req", "-x509", *_new_key(own), "-days", "2", "-subj", f"/CN={directory.name}", "-out", own.certificate
+        )
         self._own = own
         self.certificate = own.certificate
 
@@ -30,7 +32,9 @@ class Authority:
         """A certificate whose subject alternative names are these, as `DNS:...`, `IP:...`, `URI:...`."""
         made = Pair(self._directory / f"{name}.crt", self._directory / f"{name}.key")
         request, extensions = self._directory / f"{name}.csr", self._directory / f"{name}.cnf"
-        listed = "".join(f"{kind}.{at}={value}\n" for at, (kind, _, value) in enumerate(n.partition(":") for n in names))
+        listed = "".join(
+            f"{kind}.{at}={value}\n" for at, (kind, _, value) in enumerate(n.partition(":") for n in names)
+        )
         extensions.write_text(f"subjectAltName=@names\n[names]\n{listed}" if names else "basicConstraints=CA:FALSE\n")
         _openssl("req", *_new_key(made), "-subj", f"/CN={name}", "-out", request)
         _openssl(
