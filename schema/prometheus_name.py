@@ -13,7 +13,6 @@ import re
 from enum import IntEnum
 from functools import lru_cache
 
-
 EXACT_SCOPE = "otelhouse.remote_write"
 """Scope of metrics that came by Prometheus remote write: their names and labels are Prometheus' own already."""
 
