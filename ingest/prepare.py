@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 
 from ingest import metrics
 from ingest.answer import Code, Refused
 from ingest.batch import Batch, Call
+from ingest.expansion import expansion
 from otelhouse.clock import Clock
 from otelhouse.telemetry import get_logger
 from schema.signal import Signal
@@ -20,11 +19,7 @@ Prepared = tuple[range, Batch | Refused]
 """Rows of the calls, and the batch they have become, or why they cannot go on."""
 _MINUTE_NS = 60_000_000_000
 
-LARGE_BYTES = 16 << 20
-"""Only one batch with this many bytes is prepared at a time, over all signals: its columns may be many times larger."""
-
 _log = get_logger(__name__)
-_large = threading.Lock()
 
 
 class Prepare:
@@ -40,7 +35,7 @@ class Prepare:
     def __call__(self, calls: Sequence[Call]) -> list[Prepared]:
         """Never raises; every call is in exactly one of the results."""
         began = self._clock.monotonic()
-        with _large if sum(len(call.body) for call in calls) >= LARGE_BYTES else nullcontext():
+        with expansion(sum(len(call.body) for call in calls)):
             prepared = self._all(calls)
         self._seconds.observe(self._clock.monotonic() - began)
         return prepared

@@ -25,6 +25,8 @@ APPLICATION = "ingest.front.app:app"
 MAX_HEADERS = 100
 STREAM_WINDOW = 1 << 20
 """HTTP/2: bytes of a call that may be on their way before we ask for more; of a connection, as many as 16 calls."""
+ALLOCATOR_BYTES = 256 << 20
+"""Memory from which on freed pages are given back before new ones are taken."""
 BUFFER_BYTES = 1 << 20
 """What is held of a call until the application asks for it."""
 
@@ -56,8 +58,13 @@ class Bootstrap:
             "admin": {"address": {"pipe": {"path": str(self.directory / ADMIN), "mode": 0o600}}},
             "static_resources": {"listeners": [self._listener()]},
             "application_log_config": {"log_format": _log_format(self.json_logs)},
-            # Its allocator is Python's too, and keeps what is freed unless told otherwise.
-            "memory_allocator_manager": {"bytes_to_release": 16 << 20, "memory_release_interval": "1s"},
+            # Its allocator is Python's too, and keeps what is freed unless told otherwise. Above the limit it gives
+            # back what is free before it takes more; below, what was freed is there again at once.
+            "memory_allocator_manager": {
+                "bytes_to_release": 16 << 20,
+                "memory_release_interval": "1s",
+                "soft_memory_limit_bytes": ALLOCATOR_BYTES,
+            },
             "overload_manager": _overload(self.settings),
             # Statistics that nobody reads cost time for each call.
             "stats_config": {

@@ -28,6 +28,8 @@ _LEAVES, _SPANS = 1 << 12, 1 << 13
 """Room to begin with; a pass that needs more is repeated."""
 _MOST_ROWS = 1 << 16
 """Room that is kept for the next batch, in leaves and spans."""
+MOST_FOUND = 1 << 20
+"""Leaves, and spans, of a batch at most: what is known of each takes some 150 bytes while they are rewritten."""
 _MOST_POLICIES = 4096
 """Policies known at a time: above it all is forgotten and built anew from those in use."""
 
@@ -38,6 +40,10 @@ _TEXTS: dict[Signal, tuple[tuple[str, str], ...]] = {
 }
 _COMMON = (("resources", "schema_url"), ("scopes", "schema_url"), ("scopes", "scope.name"), ("scopes", "scope.version"))
 _STATES = (("items", "trace_state"), ("links", "trace_state"))
+
+
+class TooMuchFound(Exception):
+    """There is more to take out of a batch than we have memory for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +71,10 @@ class Masker:
         self._spans = np.zeros(_SPANS * SPAN, np.int64)
 
     def find(self, scan: Scan, policies: Sequence[MaskingPolicy | None]) -> Found | None:
-        """What the policies, by call, find in the scanned bytes; None for nothing. None as a policy looks nowhere."""
+        """What the policies, by call, find in the scanned bytes; None for nothing. None as a policy looks nowhere.
+
+        Raises TooMuchFound.
+        """
         policy_of_call = self._numbered(policies)
         if int(policy_of_call.max(initial=-1)) < 0:
             return None
@@ -76,6 +85,7 @@ class Masker:
         found_leaves = self._leaves[: leaves * LEAF].reshape(-1, LEAF).copy()
         found_spans = self._spans[: self._context[context.SPAN_COUNT] * SPAN].reshape(-1, SPAN)
         found_spans = joined(np.vstack([found_spans, *find_patterns(scan.data, found_leaves, self._policies)]))
+        self._give_back()
         if not len(found_spans):
             return None
         named = np.unique(found_spans[:, LEAF_OF])
@@ -102,19 +112,26 @@ class Masker:
             self._context[context.METRICS] = scan.signal is Signal.METRICS
             self._pass(scan, policy_of_call)
             leaves, spans = int(self._context[context.LEAF_COUNT]), int(self._context[context.SPAN_COUNT])
+            if max(leaves, spans) > MOST_FOUND:
+                raise TooMuchFound
             if leaves * LEAF <= len(self._leaves):
                 scan_leaves(scan.data, self._context)
                 spans = int(self._context[context.SPAN_COUNT])
+                if spans > MOST_FOUND:
+                    raise TooMuchFound
                 if spans * SPAN <= len(self._spans):
                     return
             self._leaves = np.zeros(max(leaves * LEAF, len(self._leaves)), np.int64)
             self._spans = np.zeros(max(spans * SPAN, len(self._spans)), np.int64)
 
-    def _prepare(self) -> None:
-        if len(self._leaves) > _MOST_ROWS * LEAF and self._context[context.LEAF_COUNT] < _MOST_ROWS:
+    def _give_back(self) -> None:
+        """Of the room, what the next batch will hardly need."""
+        if len(self._leaves) > _MOST_ROWS * LEAF:
             self._leaves = np.zeros(_MOST_ROWS * LEAF, np.int64)
-        if len(self._spans) > _MOST_ROWS * SPAN and self._context[context.SPAN_COUNT] < _MOST_ROWS:
+        if len(self._spans) > _MOST_ROWS * SPAN:
             self._spans = np.zeros(_MOST_ROWS * SPAN, np.int64)
+
+    def _prepare(self) -> None:
         table = self._policies
         for place, value in (
             (context.LEAVES, self._leaves.ctypes.data),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from io import BytesIO
 
 from ingest.answer import Code, Refused
+from ingest.expansion import LARGE_BYTES, expansion
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -35,16 +37,21 @@ def decompress(encoding: str, body: bytes, limit: int, ratio: int) -> bytes:
         raise Refused(Code.UNSUPPORTED, f"the content encoding must be one of {', '.join(_CODECS)}, identity")
     content = BytesIO()  # grows in place and gives up its bytes without a copy, where a list of pieces would hold two
     size = 0
-    try:
-        for chunk in inflate(body, min(_STEP, limit + 1)):
-            size += content.write(chunk)
-            if size > limit:
-                raise too_large(limit)
-            if size > FREE_BYTES and size > ratio * len(body):
-                raise Refused(Code.TOO_LARGE, f"the body inflates to more than {ratio} times its size")
-    except (zlib.error, zstd.ZstdError, EOFError):
-        raise Refused(Code.INVALID, f"the body is not valid {encoding}") from None
-    return content.getvalue()
+    large = False
+    with ExitStack() as turn:
+        try:
+            for chunk in inflate(body, min(_STEP, limit + 1)):
+                size += content.write(chunk)
+                if size > limit:
+                    raise too_large(limit)
+                if size > FREE_BYTES and size > ratio * len(body):
+                    raise Refused(Code.TOO_LARGE, f"the body inflates to more than {ratio} times its size")
+                if size >= LARGE_BYTES and not large:
+                    large = True
+                    turn.enter_context(expansion(size))
+        except (zlib.error, zstd.ZstdError, EOFError):
+            raise Refused(Code.INVALID, f"the body is not valid {encoding}") from None
+        return content.getvalue()
 
 
 def too_large(limit: int) -> Refused:

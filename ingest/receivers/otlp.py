@@ -81,6 +81,8 @@ class OtlpReceiver:
         try:
             accepted = await self._export(signal, encoding, caller, body)
         except Refused as refused:
+            # Frames that hold the body, and hold this in turn: the cycle collector may be long in coming.
+            refused.__traceback__ = refused.__context__ = None
             return self.refuse(signal, encoding, refused)
         except Disconnected:
             raise
@@ -131,7 +133,7 @@ class OtlpReceiver:
         # Here, because only those who send JSON shall pay for what reads it.
         from ingest.receivers.otlp_json import to_protobuf
 
-        return await self._inflating(request, partial(to_protobuf, signal))
+        return await self._inflating(request, partial(to_protobuf, signal, limit=self.max_request_bytes))
 
     def _count(self, signal: Signal, code: Code) -> None:
         self._answered[signal, code].inc()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ingest.answer import Code, Refused
+from ingest.expansion import expansion
 from schema.signal import Signal
 from schema.wire.from_json import JsonRejected, from_json
 from schema.wire.json_reading import JsonError
@@ -15,7 +16,8 @@ def to_protobuf(signal: Signal, text: bytes, limit: int = MAX_LENGTH) -> bytes:
     Works outside of the interpreter's lock, and holds what it writes beside the text, but no object a value.
     """
     try:
-        return from_json(signal, text, limit)
+        with expansion(len(text)):
+            return from_json(signal, text, limit)
     except JsonRejected as rejected:
         # A reason and a place: the data itself has no business in an answer or a log of ours.
         code = Code.TOO_LARGE if rejected.error is JsonError.ROOM else Code.INVALID

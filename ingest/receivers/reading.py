@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 from ingest.asgi import Receive
 from ingest.budget import Budget
+from ingest.expansion import MustWait
 from ingest.receivers.content import too_large
 
 INFLATIONS = 2
@@ -75,7 +77,8 @@ class Inflating:
     async def __call__(self, body: bytes, inflate: Callable[[bytes], bytes]) -> bytes:
         """What `inflate` makes of it. Raises Refused."""
         if len(body) <= _INLINE_BYTES:
-            return inflate(body)
+            with suppress(MustWait):
+                return inflate(body)
         self._budget.take(len(body))  # it may wait for a thread, and is held until then
         try:
             async with self._places:

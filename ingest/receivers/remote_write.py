@@ -16,6 +16,7 @@ from ingest.accounts import Accounts
 from ingest.answer import Accepted, Code, Refused
 from ingest.asgi import Headers, Receive, Scope, Send
 from ingest.budget import Budget
+from ingest.expansion import expansion
 from ingest.group_commit import GroupCommit
 from ingest.limits.limiter import Limited
 from ingest.receivers.content import too_large
@@ -149,7 +150,8 @@ class RemoteWriteReceiver:
 
     def _converted(self, version: Version, tenant: Tenant, body: bytes, size: int) -> Converted:
         try:
-            return convert(version, inflate(body, size), self._limit, partial(self._metadata.family_of, tenant.id))
+            with expansion(size):
+                return convert(version, inflate(body, size), self._limit, partial(self._metadata.family_of, tenant.id))
         except Malformed as malformed:
             raise Refused(Code.INVALID, f"not a valid remote-write request: {malformed}") from None
         except TooLarge:

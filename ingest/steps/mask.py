@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from ingest.answer import Refused, unavailable
+from ingest.answer import Code, Refused, unavailable
 from ingest.batch import Batch
 from ingest.masking.rewrite import HashKeyMissing, rewrite
 from ingest.masking.rules import MaskingPolicy
-from ingest.masking.scan import Masker
+from ingest.masking.scan import Masker, TooMuchFound
 from otelhouse.rules.rule import HashKey
 from otelhouse.telemetry import get_logger
 from schema.signal import Signal
@@ -48,6 +48,10 @@ class Mask:
             batch.masking_versions[tenant.id] = policy.version
         try:
             self._mask(batch, policies)
+        except TooMuchFound:
+            if len(batch.tenants) > 1:
+                raise MaskingFailedError from None
+            raise Refused(Code.TOO_LARGE, "the request has more to mask than one may have: send fewer items") from None
         except Exception as error:  # noqa: BLE001 - whatever it is, it may name data: only its kind is said
             _log.error("masking failed", signal=batch.signal.name.lower(), error=type(error).__name__)
             if len(batch.tenants) > 1:

@@ -198,8 +198,10 @@ def scan(signal: Signal, data: npt.NDArray[np.uint8], bounds: npt.NDArray[np.int
     if (result.status == ErrorCode.SCATTERED).any():
         result = _scan_merged(signal, result)
     if signal is Signal.METRICS and needs_cut(result):
-        again = _scan(signal, *join(cut_metrics(result)))
-        again.status[:] = result.status
+        status, bodies = result.status, cut_metrics(result)
+        del result  # its columns may be many times the bodies, and so will be the new ones
+        again = _scan(signal, *join(bodies))
+        again.status[:] = status
         return again
     return result
 
@@ -240,6 +242,7 @@ def _scan(signal: Signal, data: npt.NDArray[np.uint8], bounds: npt.NDArray[np.in
         if (count <= room).all():
             break
         room = count
+        del longs, ints  # before as much again is taken
     return Scan(
         signal, Buffer(data, bounds, ints, longs), status, list(zip(base.tolist(), count.tolist(), strict=False))
     )
