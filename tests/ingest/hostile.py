@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import dataclass
 from functools import cache
 
 from backports import zstd
@@ -40,9 +41,10 @@ def _with(text: str):  # type: ignore[no-untyped-def]
 
 
 @cache
-def many_attributes(count: int) -> bytes:
-    """A span with so many attributes, each with a key of its own."""
-    return one_span(b"".join(delimited(9, delimited(1, b"%d" % n) + b"\x12\x02\x18\x01") for n in range(count)))
+def many_attributes(count: int, times: int = 1) -> bytes:
+    """A span with so many attributes, each with a key of its own, all of them so many times."""
+    attributes = b"".join(delimited(9, delimited(1, b"%d" % n) + b"\x12\x02\x18\x01") for n in range(count))
+    return one_span(attributes * times)
 
 
 @cache
@@ -67,13 +69,37 @@ def deep_value(depth: int) -> bytes:
 
 
 @cache
-def series(count: int, first: int = 0) -> bytes:
-    """A gauge with so many points, each a series of its own."""
+def series(count: int, first: int = 0, times: int = 1) -> bytes:
+    """A gauge with so many points, each a series of its own, all of them so many times."""
     points = b"".join(
         delimited(1, delimited(7, delimited(1, b"id") + delimited(2, delimited(1, b"%d" % n))) + b"\x31" + bytes(8))
         for n in range(first, first + count)
     )
-    return nested(1, 2, 2, body=delimited(1, b"many") + delimited(5, points))
+    return nested(1, 2, 2, body=delimited(1, b"many") + delimited(5, points * times))
+
+
+@cache
+def addresses(size: int) -> bytes:
+    """Spans full of what is masked, each small enough for the log."""
+    text = b"a@b.example," * 60_000
+    item = span("masked").SerializeToString() + delimited(9, delimited(1, b"k") + delimited(2, delimited(1, text)))
+    return nested(1, 2, body=delimited(2, item) * (size // len(item)))
+
+
+@cache
+def empty_spans_in_json(size: int) -> bytes:
+    """So many bytes of JSON with a span for every three of them."""
+    return b'{"resourceSpans":[{"scopeSpans":[{"spans":[' + b"{}," * (size // 3) + b"{}]}]}]}"
+
+
+@cache
+def buckets_in_json(size: int) -> bytes:
+    """So many bytes of JSON that are four times as many in protobuf."""
+    bounds = b"0," * (size // 2) + b"0"
+    return (
+        b'{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"h","histogram":{"dataPoints":[{"explicitBounds":['
+        + (bounds + b"]}]}}]}]}]}")
+    )
 
 
 HOSTILE_PROTOBUF: dict[str, bytes] = {
@@ -123,6 +149,32 @@ def bombs(size: int) -> dict[str, tuple[str, bytes]]:
         "gzip of empty attributes": ("gzip", gzip.compress(empty_attributes(size // 2))),
         "zstd of empty spans": ("zstd", zstd.compress(empty_spans(size // 2))),
     }
+
+
+@dataclass(frozen=True)
+class Giant:
+    """A request as it is sent."""
+
+    body: bytes
+    coding: str = ""
+    signal: Signal = Signal.TRACES
+    media_type: str = "application/x-protobuf"
+
+
+def giants() -> list[Giant]:
+    """Bombs, and requests near the largest that may be sent, each dear in its own way."""
+    json_type = "application/json"
+    return [
+        *(Giant(body, coding) for coding, body in bombs(60 * MIB).values()),
+        Giant(many_attributes(100_000, times=10)),
+        Giant(many_attributes(100_000, times=40)),
+        Giant(huge_attribute(60 * MIB)),
+        Giant(series(20_000, times=50), signal=Signal.METRICS),
+        Giant(gzip.compress(addresses(60 * MIB), 1), "gzip"),
+        Giant(empty_spans_in_json(60 * MIB), media_type=json_type),
+        Giant(gzip.compress(empty_spans_in_json(60 * MIB), 1), "gzip", media_type=json_type),
+        Giant(gzip.compress(buckets_in_json(60 * MIB), 1), "gzip", Signal.METRICS, json_type),
+    ]
 
 
 PATHS = {"many series": Signal.METRICS, "many small numbers": Signal.METRICS}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
@@ -19,9 +20,7 @@ from tests.ingest.hostile import (
     HOSTILE_PROTOBUF,
     MIB,
     PATHS,
-    bombs,
-    huge_attribute,
-    many_attributes,
+    giants,
     series,
 )
 from tests.ingest.requests import one_of
@@ -76,6 +75,17 @@ def test_hostile_json_is_answered(open_ingest: RunningIngest, name: str) -> None
     assert post(open_ingest, Signal.TRACES, one_of(Signal.TRACES, "after").SerializeToString()) == 200
 
 
+def test_bombs_and_giants_at_once_are_answered_within_memory(open_ingest: RunningIngest) -> None:
+    sent = giants()
+    pid = open_ingest.process.process.pid
+    idle = resident(pid)
+    with Peak(pid) as peak, ThreadPoolExecutor(len(sent)) as pool:
+        statuses = set(pool.map(lambda g: post(open_ingest, g.signal, g.body, g.media_type, g.coding), sent))
+    assert statuses <= ANSWERED | {503}
+    assert peak.bytes - idle < ALLOWED, f"{(peak.bytes - idle) >> 20} MiB above idle"
+    assert post(open_ingest, Signal.TRACES, one_of(Signal.TRACES, "after").SerializeToString()) == 200
+
+
 def overload(directory: Path, metadata_url: str, seconds: float, honest_clients: int, hostile_clients: int) -> None:
     """Clients send as fast as they can, well-behaved and not: memory is bounded, nothing acknowledged is lost."""
     with running_ingest(directory, metadata_url, degrade=False) as ingest:
@@ -98,17 +108,18 @@ def overload(directory: Path, metadata_url: str, seconds: float, honest_clients:
                     acknowledged[0] += 5000 * (status == 200)
             client.close()
 
-        def hostile(bodies: list[tuple[str, bytes]], seed: int) -> None:
+        def hostile(seed: int) -> None:
             rng = random.Random(seed)
             while not stop.is_set():
-                coding, body = rng.choice(bodies)
-                status = post(ingest, Signal.TRACES, body, coding=coding)
+                giant = rng.choice(sent)
+                status = post(ingest, giant.signal, giant.body, giant.media_type, giant.coding)
                 with lock:
                     statuses.add(status)
 
-        bodies = [*bombs(60 * MIB).values(), ("", many_attributes(1_000_000)), ("", huge_attribute(60 * MIB))]
+        # What is lost shall not be made up for by what is not counted.
+        sent = [giant for giant in giants() if giant.signal is not Signal.METRICS]
         threads = [threading.Thread(target=honest, args=(number,)) for number in range(honest_clients)]
-        threads += [threading.Thread(target=hostile, args=(bodies, number)) for number in range(hostile_clients)]
+        threads += [threading.Thread(target=hostile, args=(number,)) for number in range(hostile_clients)]
         with Peak(pid) as peak:
             for thread in threads:
                 thread.start()
@@ -125,6 +136,12 @@ def overload(directory: Path, metadata_url: str, seconds: float, honest_clients:
 
 def test_an_overload_of_seconds_loses_nothing_and_stays_within_memory(tmp_path: Path, metadata_url: str) -> None:
     overload(tmp_path, metadata_url, 3, 3, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_an_overload_of_minutes_loses_nothing_and_stays_within_memory(tmp_path: Path, metadata_url: str) -> None:
+    overload(tmp_path, metadata_url, 120, 6, 4)
 
 
 def fuzz(ingest: RunningIngest, cases: int, seed: int) -> set[int]:
