@@ -95,7 +95,7 @@ class GroupCommit:
         self._asked = False
         self._timer: asyncio.TimerHandle | None = None
         self._expected = 1
-        self._since = 0.0  # when the first call in the queue came, or the log was done with the last batch
+        self._since = 0.0  # when the queue's first call came, a batch went, or the log was done with the last
         self._mailbox: Mailbox | None = None
         self._warned = float("-inf")
         self._measures = metrics.SignalMeasures(signal)
@@ -212,7 +212,9 @@ class GroupCommit:
     def _settled(self, group: Sequence[_Waiting], batch: Batch, began: float, settlement: Settlement) -> None:
         self._at_log -= 1
         self._give_back(group)
-        now = self._since = self._clock.monotonic()
+        now = self._clock.monotonic()
+        if not self._at_log:  # or calls that collect would start to wait anew with each batch that comes back
+            self._since = now
         self._expected = max(self._expected, len(group) + len(self._queue))
         if self._queue:
             self._ask()

@@ -242,6 +242,27 @@ def test_a_call_does_not_wait_long_for_clients_that_stay_away() -> None:
     asyncio.run(scenario())
 
 
+def test_batches_that_come_back_one_by_one_do_not_make_a_call_wait_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "COLLECT_SECONDS", 0.0)
+
+    async def scenario() -> None:
+        house = House()
+        tasks = []
+        for number in range(5):
+            tasks += house.send(*(in_partition(0, f"{number} {i}") for i in range(3)))
+            await house.until_published(number + 1)
+        monkeypatch.setattr(group_commit, "COLLECT_SECONDS", 0.2)
+        tasks += house.send(in_partition(0, "late"))
+        for _, future in house.log.published[:4]:
+            await asyncio.sleep(0.1)
+            future.set_result([0])
+        assert len(house.log.published) == 6  # it went 0.2 s after it came
+        house.log.answer()
+        assert await fates(tasks) == [Code.OK] * 16
+
+    asyncio.run(scenario())
+
+
 def test_a_log_that_does_not_answer_holds_back_batches_instead_of_piling_them_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
