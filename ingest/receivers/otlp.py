@@ -107,7 +107,7 @@ class OtlpReceiver:
         tenant = await self._authenticate(
             authorization.decode("latin-1") if authorization else None, caller.keyless, caller.sans
         )
-        size = declared_bytes(caller.headers)
+        size = min(declared_bytes(caller.headers), self.max_request_bytes)  # what is above is a claim, and never read
         read = partial(self._request, signal, encoding, body)
         try:
             ticket = self._admit(tenant, signal, size)

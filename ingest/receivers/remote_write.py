@@ -115,7 +115,7 @@ class RemoteWriteReceiver:
     async def _write(self, version: Version, caller: Caller, body: Body) -> tuple[Converted, Accepted]:
         authorization = _header(caller.headers, b"authorization")
         tenant = await self._authenticate(authorization or None, caller.keyless, caller.sans)
-        size = declared_bytes(caller.headers)
+        size = min(declared_bytes(caller.headers), self._limit)  # what is above is a claim, and never read
         try:
             ticket = self._admit(tenant, Signal.METRICS, size)
         except Limited as limited:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import socket
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,7 @@ import httpx
 import psycopg
 import pytest
 
+from ingest.receivers import remote_write
 from otelhouse.accounts import Line, Outcome, balances, read
 from otelhouse.keys import create_key
 from otelhouse.rules.rule import Kind
@@ -108,6 +110,21 @@ def test_the_operators_limits_hold_for_tenants_without_rules(tmp_path: Path, pos
         assert found.post("free", Signal.TRACES, spans(100)).status_code == 200
         assert found.post("free", Signal.TRACES, spans(1)).status_code == 429
         assert found.post("held", Signal.TRACES, spans(100)).status_code == 200
+
+
+def test_a_length_that_nobody_could_send_is_not_counted_as_sent(tmp_path: Path, postgres_url: str) -> None:
+    with house(tmp_path, postgres_url) as found:
+        host, _, port = found.ingest.otlp_http.rpartition(":")
+        for path in (Signal.TRACES.http_path, remote_write.PATH):
+            with socket.create_connection((host, int(port)), timeout=10) as liar:
+                start = f"POST {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {found.keys['held']}\r\n"
+                kind = f"content-type: {PROTOBUF}\r\ncontent-encoding: snappy\r\n"
+                liar.sendall(f"{start}{kind}content-length: {2**64 - 1}\r\n\r\n".encode())
+                assert liar.recv(64).startswith(b"HTTP/1.1 413")
+        assert found.post("free", Signal.TRACES, spans(5)).status_code == 200
+    published = [line.items for line in found.accounts() if line.outcome is Outcome.PUBLISHED]
+    assert published == [5]  # PostgreSQL took the accounts of all: no number is too large for it
+    assert all(line.bytes <= 64 << 20 for line in found.accounts())
 
 
 def test_every_item_of_a_random_mix_is_accounted_for_and_the_log_agrees(tmp_path: Path, postgres_url: str) -> None:
