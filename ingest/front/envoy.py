@@ -22,6 +22,8 @@ LISTENER = "otlp"
 STATS = "ingest"
 APPLICATION = "ingest.front.app:app"
 
+ALL_HOSTS = "::"
+"""Reached by IPv4 too, as with our other listeners."""
 MAX_HEADERS = 100
 STREAM_WINDOW = 1 << 20
 """HTTP/2: bytes of a call that may be on their way before we ask for more; of a connection, as many as 16 calls."""
@@ -73,7 +75,9 @@ class Bootstrap:
         }
 
     def _listener(self) -> Config:
-        first, *others = ({"address": _socket_address(address)} for address in self.addresses)
+        # Envoy lets further addresses take IPv4 only where the first one does.
+        addresses = sorted(self.addresses, key=lambda address: address.host != ALL_HOSTS)
+        first, *others = ({"address": _socket_address(address)} for address in addresses)
         return {
             "name": LISTENER,
             **first,
@@ -189,7 +193,8 @@ def _seconds(value: float) -> str:
 
 
 def _socket_address(address: Address) -> Config:
-    return {"socket_address": {"address": address.host, "port_value": address.port}}
+    both = {"ipv4_compat": True} if address.host == ALL_HOSTS else {}
+    return {"socket_address": {"address": address.host, "port_value": address.port, **both}}
 
 
 def _log_format(json_logs: bool) -> Config:

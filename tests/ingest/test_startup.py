@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+import httpx
 import pytest
 
 from otelhouse.errors import StartupError
@@ -34,3 +35,14 @@ def test_a_second_ingest_cannot_take_half_of_the_firsts_connections(
         running_ingest(tmp_path, **{setting.removeprefix("otlp_"): getattr(ingest, setting)}),
     ):
         pass
+
+
+def test_all_hosts_of_ipv6_are_those_of_ipv4_too_and_who_calls_there_needs_a_key(tmp_path: Path) -> None:
+    with running_ingest(tmp_path, grpc="[::1]:0", http="[::]:0") as running:
+        port = running.otlp_http.rpartition(":")[2]
+        answers = {
+            host: httpx.post(f"http://{host}/v1/traces", headers={"content-type": "application/x-protobuf"}).status_code
+            for host in (f"127.0.0.1:{port}", f"[::1]:{port}", running.otlp_grpc)
+        }
+    # The last is on loopback alone and lets us in, as far as it can while there are no rules.
+    assert list(answers.values()) == [401, 401, 503]
