@@ -54,8 +54,8 @@ from otelhouse.rules.store import ConfigRule
 from otelhouse.telemetry import get_logger
 from schema.signal import Signal
 
-IN_FLIGHT_BYTES = 128 << 20
-"""Clients' data held at a time; what is above is refused as UNAVAILABLE. At least one request of the largest size."""
+IN_FLIGHT_BYTES = 96 << 20
+"""Clients' data held at a time; what is above is refused as UNAVAILABLE. At least one and a half of the largest."""
 DRAIN_SECONDS = 7.0
 """What calls under way have to end; the log's producer has the rest of the ten seconds."""
 PRODUCER_SECONDS = 2.0
@@ -163,7 +163,7 @@ async def _serve(
     accounts: Accounts,
 ) -> None:
     limit = settings.ingest.max_request_bytes
-    budget = Budget(max(IN_FLIGHT_BYTES, 2 * limit))
+    budget = Budget(max(IN_FLIGHT_BYTES, limit + limit // 2))
     workers = ThreadPoolExecutor(WORKERS, "prepare")
     authenticate = Authenticate(keys, rules)
     limits = Policies(rules, Kind.LIMITS, CompileLimits(default_limits(settings.ingest)))

@@ -113,3 +113,13 @@ def test_bytes_that_are_not_base64_are_refused(text: str) -> None:
 def test_bytes_in_either_base64_alphabet_are_taken(text: str) -> None:
     found = span(attributes=[{"key": "k", "value": {"bytesValue": text}}])
     assert len(found.attributes[0].value.bytes_value) == len(text.rstrip("=")) * 3 // 4
+
+
+def test_what_is_larger_in_protobuf_than_a_request_may_be_is_refused() -> None:
+    points = [{"explicitBounds": [0] * 1000}]
+    document = {"resourceMetrics": [{"scopeMetrics": [{"metrics": [{"histogram": {"dataPoints": points}}]}]}]}
+    text = json.dumps(document, separators=(",", ":")).encode()
+    assert len(to_protobuf(Signal.METRICS, text)) > 8000 > len(text)
+    with pytest.raises(Refused) as caught:
+        to_protobuf(Signal.METRICS, text, limit=8000)
+    assert caught.value.code is Code.TOO_LARGE

@@ -100,3 +100,17 @@ def test_a_failure_lets_nothing_pass_and_logs_no_data(
     assert alone.value.code is Code.UNAVAILABLE
     said = f"{together.value} {alone.value} {caplog.text} {capsys.readouterr()}"
     assert MAIL not in said
+
+
+def test_a_batch_with_more_to_mask_than_memory_allows_is_tried_call_by_call_and_such_a_call_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ingest.masking.scan.MOST_FOUND", 10)
+    much, little = traces(span(f"{MAIL} " * 11)), traces(span(f"{MAIL} " * 9))
+    mask = mask_of(MemoryRules())
+    mask(batch_of(little))
+    with pytest.raises(MaskingFailedError):
+        mask(batch_of(little, much))
+    with pytest.raises(Refused) as caught:
+        mask(batch_of(much))
+    assert caught.value.code is Code.TOO_LARGE
