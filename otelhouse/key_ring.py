@@ -20,6 +20,7 @@ from otelhouse.clock import Clock
 from otelhouse.keys import (
     DEFAULT_SCOPES,
     DEFAULT_TENANT,
+    KeysError,
     KeysUnavailable,
     Principal,
     Tenant,
@@ -48,7 +49,7 @@ class KeyRing:
     def __init__(self, pool: Pool, clock: Clock) -> None:
         self._pool = pool
         self._keys = _Credentials(find_by_prefix, pool, clock)
-        self._certificates = _Credentials(find_by_san, pool, clock)
+        self._certificates = _Credentials(find_by_san, pool, clock, unknown_holds=True)
         self._keyless = Principal(Tenant(DEFAULT_TENANT), "", frozenset(DEFAULT_SCOPES))
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._refresh_until_closed, name="keys", daemon=True)
@@ -104,15 +105,20 @@ def written(san: str) -> str:
 
 
 class _Credentials:
-    """Credentials of one sort. A name (a key's prefix) may find several, and only the hash says which it is."""
+    """Credentials of one sort. A name (a key's prefix) may find several, and only the hash says which it is.
 
-    def __init__(self, find: Find, pool: Pool, clock: Clock) -> None:
+    `unknown_holds`: what was unknown stays so while PostgreSQL is down. So it is for certificates, as those of nobody
+    may come with a good key; who shows a key that may have been made since shall try again.
+    """
+
+    def __init__(self, find: Find, pool: Pool, clock: Clock, unknown_holds: bool = False) -> None:
         self._find = find
         self._pool = pool
         self._clock = clock
         self._lock = threading.Lock()
         self._known: OrderedDict[str, tuple[tuple[bytes, Principal], ...]] = OrderedDict()
         self._unknown: OrderedDict[bytes, float] = OrderedDict()  # hash -> when it may be asked for again
+        self._unknown_holds = unknown_holds
         self._down_until = float("-inf")
 
     def cached(self, name: str, digest: bytes) -> Principal | None:
@@ -130,13 +136,13 @@ class _Credentials:
         if principal is not None:
             return principal
         if self._clock.monotonic() < self._down_until:
-            raise KeysUnavailable("API keys cannot be checked now")
+            raise self._unavailable(digest)
         try:
             with self._pool.connection(LOOK_UP_SECONDS) as connection:
                 found = _by_name(self._find(connection, [name])).get(name, ())
         except psycopg.Error:
             self._down_until = self._clock.monotonic() + RETRY_SECONDS
-            raise KeysUnavailable("API keys cannot be checked now") from None
+            raise self._unavailable(digest) from None
         principal = next((each for known, each in found if compare_digest(known, digest)), None)
         with self._lock:
             if principal is None:
@@ -157,6 +163,11 @@ class _Credentials:
                     self._known.pop(name, None)
                 elif name in self._known:
                     self._known[name] = found[name]
+
+    def _unavailable(self, digest: bytes) -> KeysError:
+        if self._unknown_holds and digest in self._unknown:
+            return _unknown()
+        return KeysUnavailable("API keys cannot be checked now")
 
     def _valid(self, principal: Principal) -> Principal:
         if principal.expires_at is not None and principal.expires_at * 1e9 <= self._clock.now_ns():

@@ -89,6 +89,18 @@ def test_known_certificates_hold_while_postgres_is_away_and_new_ones_wait(pool: 
     authenticate.close()
 
 
+def test_a_certificate_of_nobody_forbids_nothing_while_postgres_is_away(pool: Pool, keys: dict[str, str]) -> None:
+    clock = ManualClock()
+    authenticate = Authenticate(KeyRing(pool, clock), MemoryRules())
+    known = f"Bearer {keys['acme']}"
+    assert asyncio.run(authenticate(known, NEEDED, (NOBODY,))).id == "acme"
+    pool.close()
+    for _ in range(2):
+        clock.advance(60)
+        assert asyncio.run(authenticate(known, NEEDED, (NOBODY,))).id == "acme"
+    authenticate.close()
+
+
 def test_nobody_is_let_in_before_rules_were_read(pool: Pool, keys: dict[str, str]) -> None:
     rules = MemoryRules()
     rules.loaded = False
