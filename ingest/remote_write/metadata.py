@@ -13,7 +13,7 @@ from schema.remote_write.convert import Family
 from schema.remote_write.layout import MetricType
 
 MAX_FAMILIES = 50_000
-"""Over all tenants; the ones heard first are forgotten first."""
+"""Over all tenants. Who has more than an even share forgets its own, what it heard first; else the largest does."""
 MAX_TEXT_BYTES = 1024
 """Of a help or a unit; what is longer is left out."""
 
@@ -30,7 +30,8 @@ class Metadata:
     """By tenant and family. Thread-safe."""
 
     def __init__(self) -> None:
-        self._families: dict[tuple[str, bytes], Family] = {}
+        self._families: dict[str, dict[bytes, Family]] = {}
+        self._count = 0
         self._lock = Lock()
 
     def hear(self, tenant: str, families: Iterable[Family]) -> None:
@@ -39,18 +40,25 @@ class Metadata:
             for family in families:
                 if len(family.name) + len(family.help) + len(family.unit) > MAX_TEXT_BYTES:
                     family = Family(family.name[:MAX_TEXT_BYTES], family.type)
-                self._families.pop((tenant, family.name), None)
-                self._families[tenant, family.name] = family
-                if len(self._families) > MAX_FAMILIES:
-                    del self._families[next(iter(self._families))]
+                own = self._families.setdefault(tenant, {})
+                self._count += own.pop(family.name, None) is None
+                own[family.name] = family
+                if self._count > MAX_FAMILIES:
+                    self._forget_one(own)
 
     def family_of(self, tenant: str, metric: bytes) -> Family | None:
         """The family of a metric by its name: its own, or the one of which it is a part."""
-        own = self._families.get((tenant, metric))
+        families = self._families.get(tenant, {})
+        own = families.get(metric)
         if own is not None:
             return own
         for part, types in _PARTS.items():
             if metric.endswith(part):
-                family = self._families.get((tenant, metric.removesuffix(part)))
+                family = families.get(metric.removesuffix(part))
                 return family if family is not None and family.type in types else None
         return None
+
+    def _forget_one(self, own: dict[bytes, Family]) -> None:
+        many = own if len(own) * len(self._families) > MAX_FAMILIES else max(self._families.values(), key=len)
+        del many[next(iter(many))]
+        self._count -= 1

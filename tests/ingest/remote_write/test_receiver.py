@@ -102,3 +102,13 @@ def test_metadata_is_bounded_and_forgets_what_was_heard_first() -> None:
     found = metadata.family_of("a", b"long")
     assert found is not None
     assert found.help == b""
+
+
+def test_a_tenant_with_many_families_makes_ingest_forget_its_own() -> None:
+    metadata = Metadata()
+    metadata.hear("calm", [Family(b"c", MetricType.COUNTER)])
+    metadata.hear("flood", (Family(b"%d" % number, MetricType.GAUGE) for number in range(2 * MAX_FAMILIES)))
+    assert metadata.family_of("calm", b"c_total") is not None
+    metadata.hear("late", [Family(b"l", MetricType.COUNTER)])
+    assert metadata.family_of("late", b"l_total") is not None
+    assert metadata.family_of("calm", b"c_total") is not None
