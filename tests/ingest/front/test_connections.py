@@ -24,7 +24,7 @@ PROTOBUF = {"content-type": "application/x-protobuf"}
 START = b"POST /v1/traces HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-protobuf\r\n"
 MAX_CONNECTIONS = 50
 MEMORY_BYTES = 256 << 20
-"""What hostile clients may make a process of ours grow by: the budget of 128 MiB, and as much to read it with."""
+"""What hostile clients may make a process of ours grow by: the budget of 96 MiB, and more to read it with."""
 
 
 @pytest.fixture(scope="module")
