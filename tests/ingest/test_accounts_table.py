@@ -98,6 +98,24 @@ def test_a_delta_that_may_or_may_not_be_there_is_added_once(pool: postgres.Pool)
     assert len(lines(pool, "bolt")) == 2
 
 
+def test_a_long_outage_s_backlog_comes_in_portions_that_each_balance(
+    pool: postgres.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.accounts_table.PORTION", 5)
+    accounts, unsure = Accounts(ManualClock()), Unsure(pool)
+    table = AccountsTable(accounts, unsure, ManualClock())  # type: ignore[arg-type]
+    for number in range(9):  # two entries each: three tenants are a portion
+        accounts.limited(f"t{number}", Signal.LOGS, "items_per_second", 100, 7)
+    for _ in range(2):
+        with pytest.raises(psycopg.OperationalError):
+            table.flush()
+        assert len(lines(pool)) == 6
+        assert set(balances(lines(pool)).values()) == {0}
+    unsure.breaks = False
+    table.flush()
+    assert [(line.items, line.calls) for line in lines(pool)] == [(7, 1)] * 18
+
+
 def test_what_waits_while_postgres_is_down_comes_when_it_is_back(
     pool: postgres.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
