@@ -56,8 +56,9 @@ class Topics:
         """Have a topic beside the signal's own made, with as many partitions -> whether it is there; never blocks."""
         if topic in self._made:
             return True
-        self._routes.setdefault(topic, signal)
-        self._woken.set()
+        if topic not in self._routes:  # once: each call that waits for it asks
+            self._routes[topic] = signal
+            self._woken.set()
         return False
 
     def check(self) -> None:
@@ -84,8 +85,15 @@ class Topics:
                 self._admin.ensure_topic(signal.topic, self._wanted)
         # Kafka may know a topic before its partitions.
         found = {signal: self._producer.partitions(signal.topic) for signal in Signal}
+        self._found.update((signal, count) for signal, count in found.items() if count)
+        failed: LogError | None = None
         for topic, signal in list(self._routes.items()):
             if found[signal] and self._made.get(topic) != found[signal]:
-                self._admin.ensure_topic(topic, found[signal])
-                self._made[topic] = found[signal]
-        self._found.update((signal, count) for signal, count in found.items() if count)
+                try:
+                    self._admin.ensure_topic(topic, found[signal])
+                except LogError as error:  # one tenant's topic, perhaps: the others shall have theirs
+                    failed = error
+                else:
+                    self._made[topic] = found[signal]
+        if failed is not None:
+            raise failed
