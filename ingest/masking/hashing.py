@@ -16,6 +16,7 @@ from otelhouse.rules.rule import HashKey
 
 _DIGITS = (Detector.CARD, Detector.SSN, Detector.PHONE)
 _NO_DIGITS = bytes(byte for byte in range(256) if not 0x30 <= byte <= 0x39)
+_NO_WORD = bytes(byte for byte in range(256) if byte >= 0x80 or not chr(byte).isalnum())
 
 
 def plain_form(value: bytes, rule: int) -> bytes:
@@ -25,7 +26,7 @@ def plain_form(value: bytes, rule: int) -> bytes:
     if rule == Detector.EMAIL:
         return value.replace(b"%40", b"@").lower()
     if rule == Detector.IBAN:
-        return value.replace(b" ", b"").replace(b"-", b"").upper()
+        return value.replace(b"%20", b"").translate(None, _NO_WORD).upper()
     return value
 
 

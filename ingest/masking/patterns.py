@@ -16,10 +16,18 @@ _MARK = secrets.token_bytes(16).hex().encode()
 """Stands before and after a match while matches are counted out; nobody outside can know it."""
 
 
+MOST_FOUND = 1 << 20
+"""Leaves, and spans, of a batch at most: what is known of each takes some 150 bytes while they are rewritten."""
+
+
+class TooMuchFound(Exception):
+    """There is more to take out of a batch than we have memory for."""
+
+
 def find_patterns(
     data: npt.NDArray[np.uint8], leaves: npt.NDArray[np.int64], table: PolicyTable
 ) -> Iterator[npt.NDArray[np.int64]]:
-    """Spans int64[n, 4] of each pattern in the leaves of the policies that have it."""
+    """Spans int64[n, 4] of each pattern in the leaves of the policies that have it. Raises TooMuchFound."""
     for number, policy in enumerate(table.policies):
         if policy.patterns:
             rows = np.flatnonzero(leaves[:, POLICY] == number)
@@ -34,10 +42,15 @@ def _of_policy(
 
     start, end = leaves[rows, START], leaves[rows, END]
     texts = Slices(data, start, end - start).to_arrow()
+    found = 0
     for pattern, rule in policy.patterns:
         hit = np.flatnonzero(pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False))
         if not len(hit):
             continue
+        # Each match takes many times its own bytes below.
+        found += pc.sum(pc.count_substring_regex(texts.take(hit), pattern)).as_py()
+        if found > MOST_FOUND:
+            raise TooMuchFound
         marked = pc.replace_substring_regex(
             texts.take(hit), f"({pattern})", f"{_MARK.decode()}\\1{_MARK.decode()}"
         ).cast("binary")

@@ -40,7 +40,8 @@ def _flags() -> np.ndarray:
     table = np.zeros(256, np.int64)
     for byte in range(256):
         table[byte] = 4 * int(CLASS[byte] & BASE64 != 0)
-    for byte in b"0123456789 .-()/+%":
+    # ... and the bytes of Unicode's spaces and dashes that separator_at() knows
+    for byte in b"0123456789 .-()/+%\xc2\xa0\xe2\x80\x87\x89\xaf\x90\x91\x92\x93":
         table[byte] |= 2
     for byte in range(0x30, 0x3A):
         table[byte] |= 1
@@ -94,7 +95,8 @@ def pair_table() -> np.ndarray:
     mark(b"gh", _TOKEN)
     mark(b"gl", _GITLAB)
     mark(b"k_", _STRIPE)
-    for pair in (b"r ", b"c ", b"R ", b"C ", b"r%", b"c%", b"R%", b"C%", b"r:", b"c:", b"R:", b"C:"):
+    for pair in (b"r ", b"c ", b"R ", b"C ", b"r%", b"c%", b"R%", b"C%", b"r:", b"c:", b"R:", b"C:",
+                 b"r\t", b"c\t", b"R\t", b"C\t"):  # fmt: skip
         mark(pair, _CREDENTIALS)
     # name=value, name: value, "name": value
     for last in b"dsetnyladerwcvDSETNYLADERWCV\"' \\":

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ingest.masking import context, seen
 from ingest.masking.context import CONTEXT, LEAF, LEAF_OF, SPAN, STATE, TEXT
 from ingest.masking.keys import SLOT
-from ingest.masking.patterns import find_patterns
+from ingest.masking.patterns import MOST_FOUND, TooMuchFound, find_patterns
 from ingest.masking.prefilter import pair_table
 from ingest.masking.rules import MaskingPolicy, PolicyTable
 from ingest.masking.spans import joined
@@ -28,8 +28,6 @@ _LEAVES, _SPANS = 1 << 12, 1 << 13
 """Room to begin with; a pass that needs more is repeated."""
 _MOST_ROWS = 1 << 16
 """Room that is kept for the next batch, in leaves and spans."""
-MOST_FOUND = 1 << 20
-"""Leaves, and spans, of a batch at most: what is known of each takes some 150 bytes while they are rewritten."""
 _MOST_POLICIES = 4096
 """Policies known at a time: above it all is forgotten and built anew from those in use."""
 
@@ -40,10 +38,13 @@ _TEXTS: dict[Signal, tuple[tuple[str, str], ...]] = {
 }
 _COMMON = (("resources", "schema_url"), ("scopes", "schema_url"), ("scopes", "scope.name"), ("scopes", "scope.version"))
 _STATES = (("items", "trace_state"), ("links", "trace_state"))
-
-
-class TooMuchFound(Exception):
-    """There is more to take out of a batch than we have memory for."""
+_IDS: dict[Signal, tuple[tuple[str, str], ...]] = {
+    Signal.TRACES: (("items", "parent_span_id"), ("links", "trace_id"), ("links", "span_id")),
+    Signal.METRICS: (("exemplars", "trace_id"), ("exemplars", "span_id")),
+    Signal.LOGS: (("items", "trace_id"), ("items", "span_id")),
+}
+"""Ids that may have any length; those of 16 bytes and less are none but ids."""
+_LONGEST_ID = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +169,9 @@ class Masker:
             self._context[context.LABELS] = context.LABEL if series else 0
             self._texts(scan, getattr(scan, name), column, policy_of_call, TEXT)
         self._context[context.LABELS] = 0
+        for name, column in _IDS[scan.signal]:
+            if (getattr(scan, name).slices(column).len > _LONGEST_ID).any():
+                self._texts(scan, getattr(scan, name), column, policy_of_call, TEXT)
         if scan.signal is Signal.TRACES:
             for name, column in _STATES:
                 self._texts(scan, getattr(scan, name), column, policy_of_call, STATE)

@@ -252,10 +252,14 @@ def is_text(data, size):
 def hidden(data, p, end, mask, hinted, ctx):
     """The rule of the first thing found in what the base64 data[p:end] stands for, -1 for nothing."""
     out = get64(ctx, SCRATCH) + DECODED
+    begin = p
     while True:
         stop = min(end, p + WINDOW)
         size = decode(data, p, stop, out)
-        if not is_text(out, size):
+        cut = 0  # bytes of a character that began in the window before
+        while p > begin and cut < 3 and cut < size and get8(out, cut) & 0xC0 == 0x80:
+            cut += 1
+        if not is_text(out + cut, size - cut):
             return np.int64(-1)
         if worth_looking(out, 0, size, get64(ctx, PAIRS)):
             first = get64(ctx, SPAN_COUNT)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
-_KEPT_PARTS = (b"th", b"rv")
+_KEPT_PART = re.compile(rb"(?:th|rv):[0-9a-f]{1,14}")
 """Parts of `ot=` that are numbers in hexadecimal: sampling is lost without them, and nothing of a person is in them."""
 
 
@@ -26,7 +27,7 @@ def _ours(member: bytes, at: int, hits: Sequence[Sequence[int]]) -> list[bytes]:
     place = at + len(key) + 1
     parts = []
     for part in value.split(b";"):
-        if part.partition(b":")[0] in _KEPT_PARTS or not _touched(place, len(part), hits):
+        if _KEPT_PART.fullmatch(part) or not _touched(place, len(part), hits):
             parts.append(part)
         place += len(part) + 1
     return [key + b"=" + b";".join(parts)] if parts else []

@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 from ingest.answer import Code, Refused, unavailable
 from ingest.batch import Batch
+from ingest.masking.patterns import TooMuchFound
 from ingest.masking.rewrite import HashKeyMissing, rewrite
 from ingest.masking.rules import MaskingPolicy
-from ingest.masking.scan import Masker, TooMuchFound
+from ingest.masking.scan import Masker
 from otelhouse.rules.rule import HashKey
 from otelhouse.telemetry import get_logger
 from schema.signal import Signal

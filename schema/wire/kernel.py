@@ -300,8 +300,8 @@ def scan_body(data, p, stop, call, fields, words, base, room, count, ints, longs
         if mark_at >= 0:
             mark = get32(fields, entry + MARK)
             before = get32(ints, at + mark_at)
-            if before != 0 and before != mark:
-                scattered = SCATTERED
+            if before != 0 and (before != mark or wire != 2):
+                scattered = SCATTERED  # the last one counts, but the bytes hold both
             put32(ints, at + mark_at, mark)
 
 

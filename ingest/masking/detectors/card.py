@@ -5,7 +5,18 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from ingest.masking.detectors.chars import DASH, DIGIT, PERCENT, SPACE, ZERO, at, closes_number, is_a, opens_number
+from ingest.masking.detectors.chars import (
+    DASH,
+    DIGIT,
+    PLUS,
+    SPACE,
+    ZERO,
+    at,
+    closes_number,
+    is_a,
+    opens_number,
+    separator_at,
+)
 
 LONGEST = 19
 SHORTEST = 13
@@ -77,12 +88,9 @@ def match_card(data, begin, end, i, lenient):
             best = p
         if group > 6 or digits >= LONGEST:
             return best
-        byte = at(data, begin, end, p)
-        width = 1
-        if byte == PERCENT and at(data, begin, end, p + 1) == 0x32 and at(data, begin, end, p + 2) == ZERO:
-            byte, width = np.int64(SPACE), 3
-        if byte == 0x2B:  # a space in a query string
-            byte = np.int64(SPACE)
+        byte, width = separator_at(data, begin, end, p)
+        if at(data, begin, end, p) == PLUS:  # a space in a query string
+            byte, width = np.int64(SPACE), 1
         if byte not in (SPACE, DASH) or (separator and byte != separator):
             return best
         if not is_a(at(data, begin, end, p + width), DIGIT):

@@ -75,8 +75,11 @@ def escaped(data, begin, i):
 
 @njit(nogil=True, cache=True)
 def opens_word(data, begin, i):
-    """Whether a word can begin at i: no letter or digit goes right before."""
-    if i <= begin or not is_a(get8(data, i - 1), WORD | HIGH):
+    """Whether a word can begin at i: no letter or digit of ASCII goes right before.
+
+    Others do not count: many languages put no space between their words and a number, and write other punctuation.
+    """
+    if i <= begin or not is_a(get8(data, i - 1), WORD):
         return True
     return escaped(data, begin, i)
 
@@ -86,18 +89,40 @@ def opens_number(data, begin, i):
     """Whether a number can begin at i: neither in a word nor behind a decimal point."""
     if not opens_word(data, begin, i):
         return False
-    return i - begin < 2 or get8(data, i - 1) not in (DOT, COMMA) or not is_a(get8(data, i - 2), DIGIT)
+    return i - begin < 2 or get8(data, i - 1) != DOT or not is_a(get8(data, i - 2), DIGIT)
 
 
 @njit(nogil=True, cache=True)
 def closes_number(data, end, i):
-    """Whether a number can end before i: neither a word nor a decimal follows."""
+    """Whether a number can end before i: neither a word nor a decimal follows. A comma parts numbers of a list."""
     if i >= end:
         return True
     byte = get8(data, i)
-    if is_a(byte, WORD | HIGH):
+    if is_a(byte, WORD):
         return False
-    return byte not in (DOT, COMMA) or i + 1 >= end or not is_a(get8(data, i + 1), DIGIT)
+    return byte != DOT or i + 1 >= end or not is_a(get8(data, i + 1), DIGIT)
+
+
+@njit(nogil=True, cache=True)
+def separator_at(data, begin, end, p):
+    """What parts groups of digits at p -> (SPACE, DASH or 0 for nothing of that kind, its bytes).
+
+    Spaces: of a URL, too, and Unicode's that do not break (U+00A0, U+2007, U+2009, U+202F). Dashes: U+2010 to U+2013.
+    """
+    byte = at(data, begin, end, p)
+    if byte in (SPACE, DASH):
+        return byte, 1
+    if byte == PERCENT and at(data, begin, end, p + 1) == 0x32 and at(data, begin, end, p + 2) == ZERO:
+        return np.int64(SPACE), 3
+    if byte == 0xC2 and at(data, begin, end, p + 1) == 0xA0:
+        return np.int64(SPACE), 2
+    if byte == 0xE2 and at(data, begin, end, p + 1) == 0x80:
+        last = at(data, begin, end, p + 2)
+        if last in (0x87, 0x89, 0xAF):
+            return np.int64(SPACE), 3
+        if 0x90 <= last <= 0x93:
+            return np.int64(DASH), 3
+    return np.int64(0), 0
 
 
 @njit(nogil=True, cache=True)

@@ -22,11 +22,23 @@ from ingest.masking.detectors.chars import (
     is_a,
     word,
 )
+from schema.loads import get8
 
 LONGEST_LOCAL = 128
 LONGEST_DOMAIN = 255
 PUNYCODE = word(b"xn--")
 GIT = word(b"git")
+
+
+@njit(nogil=True, cache=True)
+def holds_domain(data, p, end):
+    """Whether what begins with a letter has a dot with two letters after it."""
+    if not is_a(get8(data, p), LETTER | HIGH):
+        return False
+    for k in range(p + 1, end - 2):
+        if get8(data, k) == DOT and is_a(get8(data, k + 1), LETTER) and is_a(get8(data, k + 2), LETTER):
+            return True
+    return False
 
 
 @njit(nogil=True, cache=True)
@@ -64,8 +76,10 @@ def match_email(data, begin, end, i):
     if not begins_with(data, end, top, PUNYCODE):
         for k in range(top, p):
             if not is_a(at(data, begin, end, k), LETTER | HIGH):
-                # name@1.2.3, or text glued to a domain: what stands before its last whole label is the address
-                return none
+                # name@1.2.3 is a version, jane@example.com-2026 an address with something glued to it
+                if not holds_domain(data, first, p):
+                    return none
+                break
     if is_a(at(data, begin, end, first), DIGIT) and at(data, begin, end, first + 1) == 0x78 and dot == first + 2:
         return none  # an image for dense screens: logo@2x.png
     if i - start == 3 and begins_with(data, end, start, GIT) and at(data, begin, end, p) == COLON:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from ingest.masking.detectors.chars import DASH, DIGIT, HIGH, LETTER, SPACE, WORD, at, is_a, lower, opens_word
+from ingest.masking.detectors.chars import DIGIT, LETTER, WORD, at, is_a, lower, opens_word, separator_at
 
 _LENGTHS = (
     "AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 DK18 DO28 EE20 EG29 "
@@ -50,15 +50,17 @@ def match_iban(data, begin, end, i):
     p = i + 4
     for count in range(4, length):
         byte = at(data, begin, end, p)
-        if count % 4 == 0 and byte in (SPACE, DASH) and (separator == byte or count == 4):
-            separator = byte
-            p += 1
-            byte = at(data, begin, end, p)
+        if count % 4 == 0:
+            parted, width = separator_at(data, begin, end, p)
+            if parted and (separator == parted or count == 4):
+                separator = parted
+                p += width
+                byte = at(data, begin, end, p)
         if not is_a(byte, WORD):
             return none
         remainder = add(remainder, byte)
         p += 1
-    if is_a(at(data, begin, end, p), WORD | HIGH):
+    if is_a(at(data, begin, end, p), WORD):
         return none
     for k in range(4):
         remainder = add(remainder, at(data, begin, end, i + k))

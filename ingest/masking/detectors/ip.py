@@ -13,7 +13,6 @@ from ingest.masking.detectors.chars import (
     DOT,
     EQUALS,
     HEX,
-    HIGH,
     LETTER,
     QUOTE,
     SLASH,
@@ -81,7 +80,7 @@ def match_ipv4(data, begin, end, i):
     before, after = at(data, begin, end, i - 1), at(data, begin, end, p)
     if before == DOT or (before == DASH and is_a(at(data, begin, end, i - 2), LETTER)):
         return none
-    if is_a(after, WORD | HIGH) or after == UNDERSCORE:
+    if is_a(after, WORD) or after == UNDERSCORE:
         return none
     if after == DOT and is_a(at(data, begin, end, p + 1), DIGIT):
         return none
@@ -95,7 +94,7 @@ def match_ipv6(data, begin, end, i):
     """Match at the hexadecimal digit or colon i."""
     none = np.int64(-1)
     before = at(data, begin, end, i - 1)
-    if (is_a(before, WORD | HIGH) or before in (COLON, UNDERSCORE, DOT)) and not escaped(data, begin, i):
+    if (is_a(before, WORD) or before in (COLON, UNDERSCORE, DOT)) and not escaped(data, begin, i):
         return none
     groups = 0
     gap = False
@@ -137,7 +136,7 @@ def match_ipv6(data, begin, end, i):
         else:
             break
     after = at(data, begin, end, p)
-    if is_a(after, WORD | HIGH) or after == UNDERSCORE or (after == COLON and at(data, begin, end, p + 1) == COLON):
+    if is_a(after, WORD) or after == UNDERSCORE or (after == COLON and at(data, begin, end, p + 1) == COLON):
         return none
     if gap:
         # a::b may be a name of a program; an address has a digit, and more to it than ::1

@@ -16,10 +16,12 @@ from ingest.masking.detectors.chars import (
     PERCENT,
     QUOTE,
     SPACE,
+    TOKEN,
     UNDERSCORE,
     UPPER,
     WORD,
     at,
+    ends_with,
     is_a,
     lower,
     word,
@@ -109,6 +111,7 @@ _PHONE_BYTES, _PHONE_ENDS = _joined(_PHONES)
 LONGEST = 256
 """Bytes of a name that are looked at, its last ones."""
 
+AUTHORIZATION, COOKIE = word(b"authorization"), word(b"cookie")
 _NULL, _TRUE, _FALSE, _NONE = word(b"null"), word(b"true"), word(b"false"), word(b"none")
 
 
@@ -196,6 +199,31 @@ def is_blank(data, begin, end, p, size, text):
 
 
 @njit(nogil=True, cache=True)
+def past_quoted(data, p, end, quote, escaped):
+    """Where the quoted text that begins at p ends. `escaped`: it stands in another, its quotes behind a backslash."""
+    while p < end:
+        byte = get8(data, p)
+        if byte == BACKSLASH:
+            if escaped and p + 1 < end and get8(data, p + 1) == quote:
+                return p
+            # Of what is escaped twice, the second backslash hides the third, which hides the quote.
+            p += 4 if escaped and p + 3 < end and get8(data, p + 1) == BACKSLASH else 2
+        elif byte == quote and not escaped:
+            return p
+        else:
+            p += 1
+    return end
+
+
+@njit(nogil=True, cache=True)
+def past_token(data, p, end):
+    """Past what stands for credentials in a header."""
+    while p < end and is_a(get8(data, p), TOKEN):
+        p += 1
+    return p
+
+
+@njit(nogil=True, cache=True)
 def match_assignment(data, begin, end, i, scratch):
     """Match around the = or : at i: secret=value, "secret": "value" -> (start, end) of the value, (-1, -1) for none.
 
@@ -231,20 +259,32 @@ def match_assignment(data, begin, end, i, scratch):
     digit = False
     if quote in (QUOTE, APOSTROPHE):
         start = p + 1
-        p = start
-        while p < end and at(data, begin, end, p) != quote:
-            p += 1
-        if p > start and at(data, begin, end, p - 1) == BACKSLASH:
-            p -= 1
+        p = past_quoted(data, start, end, quote, at(data, begin, end, start - 2) == BACKSLASH)
     else:
         while p < end:
             byte = at(data, begin, end, p)
-            if byte <= SPACE or byte in (COLON, QUOTE, APOSTROPHE, 0x26, 0x2C, 0x3B, 0x29, 0x5D, 0x7D, 0x3C, 0x3E):
+            if byte == COLON and (p + 1 >= end or at(data, begin, end, p + 1) <= SPACE):
+                break
+            if byte <= SPACE or byte in (QUOTE, APOSTROPHE, 0x26, 0x2C, 0x3B, 0x29, 0x5D, 0x7D, 0x3C, 0x3E):
                 break  # & , ; ) ] } < >
             digit = digit or is_a(byte, DIGIT)
             p += 1
         while p > start and at(data, begin, end, p - 1) == DOT:
             p -= 1
+        if ends_with(data, first, last, AUTHORIZATION) and not digit:
+            # a scheme, then what it takes
+            after = past_token(data, p + 1, end) if at(data, begin, end, p) == SPACE else p
+            if after - p > 8:
+                for k in range(p, after):
+                    digit = digit or is_a(get8(data, k), DIGIT)
+                if digit or at(data, begin, end, i) == EQUALS:
+                    p = after
+        elif ends_with(data, first, last, COOKIE):
+            # pairs of name=value, to the end of the line
+            while p < end and get8(data, p) >= SPACE and get8(data, p) not in (QUOTE, BACKSLASH, 0x7D):
+                p += 1
+            for k in range(start, p):
+                digit = digit or get8(data, k) == EQUALS
         prose = at(data, begin, end, i) == COLON and not quoted_name
         if prose and not digit:
             return none  # "token: expired" tells of a token

@@ -100,6 +100,7 @@ JWT = word(b"eyJ")
 BEARER, BASIC = word(b"bearer"), word(b"basic")
 DASHES, BEGIN, END, PRIVATE = word(b"-----"), word(b"-----BEGIN "), word(b"-----END "), word(b"PRIVATE KEY")
 LEAST_SEGMENT = 10
+TAB = 0x09
 
 
 @njit(nogil=True, cache=True)
@@ -213,7 +214,7 @@ def match_authorization(data, begin, end, i):
         return none
     p = i + (5 if basic else 6)
     gaps = 0
-    while gaps < 3 and at(data, begin, end, p) in (SPACE, COLON):
+    while gaps < 3 and at(data, begin, end, p) in (SPACE, COLON, TAB):
         p += 1
         gaps += 1
     if at(data, begin, end, p) == 0x25 and at(data, begin, end, p + 1) == 0x32 and at(data, begin, end, p + 2) == 0x30:

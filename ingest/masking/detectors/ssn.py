@@ -5,27 +5,31 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from ingest.masking.detectors.chars import DASH, DIGIT, SPACE, ZERO, at, closes_number, is_a, opens_number
+from ingest.masking.detectors.chars import DIGIT, ZERO, at, closes_number, is_a, opens_number, separator_at
 
-SIZE = 11
+DIGITS = 9
 
 
 @njit(nogil=True, cache=True)
 def match_ssn(data, begin, end, i, lenient):
     """Match at the digit i. `lenient`: numbers that are never issued, too."""
     none = np.int64(-1)
-    separator = at(data, begin, end, i + 3)
-    if separator not in (DASH, SPACE) or at(data, begin, end, i + 6) != separator or end - i < SIZE:
+    separator, width = separator_at(data, begin, end, i + 3)
+    if separator == 0:
         return none
     number = np.int64(0)
-    for k in range(SIZE):
-        if k in (3, 6):
-            continue
-        byte = at(data, begin, end, i + k)
+    p = i
+    for k in range(DIGITS):
+        if k in (3, 5):
+            parted, width = separator_at(data, begin, end, p)
+            if parted != separator:
+                return none
+            p += width
+        byte = at(data, begin, end, p)
         if not is_a(byte, DIGIT):
             return none
         number = number * 10 + byte - ZERO
-    p = i + SIZE
+        p += 1
     if not opens_number(data, begin, i) or not closes_number(data, end, p):
         return none
     before = at(data, begin, end, i - 1)

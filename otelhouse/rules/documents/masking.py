@@ -125,6 +125,7 @@ def parse(document: Mapping[str, Any]) -> MaskingRules:
         raise InvalidRule("", f"has more than {MAX_RULES} keys and patterns")
     for place, each in enumerate(model.patterns):
         check_pattern(each.pattern, f"patterns[{place}].pattern")
+        check_pattern(f"({each.pattern})", f"patterns[{place}].pattern")  # an open \\Q would reach beyond it
     return MaskingRules(
         {name: action for name, action in detectors.items() if action is not MaskingAction.OFF},
         frozenset(unchecked),

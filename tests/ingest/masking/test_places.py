@@ -139,7 +139,8 @@ def test_values_of_secret_names_go_whatever_their_kind() -> None:
         ("a=1,b=HIT,c=3", "HIT", "a=1,c=3"),
         ("ot=th:8;x:HIT;rv:1,b=2", "HIT", "ot=th:8;rv:1,b=2"),
         ("ot=x:HIT,b=2", "HIT", "b=2"),
-        ("ot=rv:HIT;th:8", "HIT", "ot=rv:HIT;th:8"),
+        ("ot=rv:30569309025904;th:8", "30569309025904", "ot=rv:30569309025904;th:8"),
+        ("ot=rv:HIT;th:8", "HIT", "ot=th:8"),
         ("HIT", "HIT", ""),
     ],
 )
