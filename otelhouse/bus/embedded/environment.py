@@ -178,7 +178,7 @@ class Environment:
             max_readers=MAX_READERS,
             metasync=self._metasync,
             readahead=False,
-            meminit=False,
+            meminit=True,  # or what else lies in our memory, data not masked yet, would fill unused parts of pages
         )
         try:
             handle.reader_check()
