@@ -7,7 +7,8 @@ import re
 
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 
-from benchmarks.masking import PATTERNS, RULES, SPANS_PER_CALL, payload
+from benchmarks.collector.configs import VALUES
+from benchmarks.masking import RULES, SPANS_PER_CALL, payload
 from schema.signal import Signal
 from tests.ingest.masking.masked import masked
 from tests.support.ingest import decode
@@ -17,7 +18,7 @@ SECRET_KEY = re.compile("password|secret|token|authorization|api[_-]?key")
 
 def test_the_same_values_are_masked() -> None:
     document = json.loads(RULES.read_text())
-    patterns = [re.compile(pattern) for pattern in PATTERNS]
+    patterns = [re.compile(pattern) for pattern in VALUES]
     seen = 0
     for body in payload(4 * SPANS_PER_CALL):
         sent = decode(Signal.TRACES, body)
