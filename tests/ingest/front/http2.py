@@ -38,13 +38,13 @@ def connect(address: str) -> socket.socket:
 
 
 def frames_until_closed(connection: socket.socket) -> list[int]:
-    """Kinds of the frames that come until the other side closes."""
+    """Kinds of the frames that come until the other side closes. Raises ConnectionResetError.
+
+    A side that closes before it has read all resets the connection, and its last frames may be lost with that.
+    """
     data = b""
-    try:
-        while chunk := connection.recv(1 << 16):
-            data += chunk
-    except ConnectionResetError:
-        pass
+    while chunk := connection.recv(1 << 16):
+        data += chunk
     kinds = []
     while len(data) >= 9:
         size = int.from_bytes(data[:3], "big")
