@@ -45,7 +45,7 @@ FEW_CALLS = 2
 COLLECT_SECONDS = 0.01
 """What a call waits at most for others while a batch is at the log."""
 RETURN_SECONDS = 0.004
-"""What calls wait at most, with nothing at the log, until as many are there as in the batch before."""
+"""What calls wait at most, with nothing at the log, until as many are there as lately were under way at once."""
 WARN_SECONDS = 1.0
 """A log that is down is said once in this time, not for each batch."""
 
@@ -94,6 +94,7 @@ class GroupCommit:
         self._preparing = False
         self._asked = False
         self._timer: asyncio.TimerHandle | None = None
+        self._open = self._most_open = 0  # calls that wait or are at the log; their number at most since a batch went
         self._expected = 1
         self._since = 0.0  # when the queue's first call came, a batch went, or the log was done with the last
         self._mailbox: Mailbox | None = None
@@ -117,6 +118,8 @@ class GroupCommit:
         if not self._queue:
             self._since = self._clock.monotonic()
         self._queue.append(waiting)
+        self._open += 1
+        self._most_open = max(self._most_open, self._open)
         self._queued_bytes += size
         if self._timer is None or self._is_time():
             self._ask()
@@ -178,7 +181,7 @@ class GroupCommit:
             group, self._queue = fair_share(self._queue, BATCH_BYTES)
         size = sum(waiting.size for waiting in group)
         self._queued_bytes -= size
-        self._expected = len(group) + len(self._queue)
+        self._expected, self._most_open = self._most_open, self._open
         self._since = self._clock.monotonic()
         self._measures.batch_calls.observe(len(group))
         return group, size
@@ -206,8 +209,16 @@ class GroupCommit:
         if self._mailbox is None:
             self._mailbox = Mailbox(asyncio.get_running_loop())
         Settlement(
-            batch, self._publish(batch), self._mailbox, lambda call, outcome: group[call].answer(outcome), settled
+            batch,
+            self._publish(batch),
+            self._mailbox,
+            lambda call, outcome: self._answer(group[call], outcome),
+            settled,
         )
+
+    def _answer(self, waiting: _Waiting, outcome: Outcome) -> None:
+        self._open -= 1
+        waiting.answer(outcome)
 
     def _settled(self, group: Sequence[_Waiting], batch: Batch, began: float, settlement: Settlement) -> None:
         self._at_log -= 1
@@ -215,7 +226,6 @@ class GroupCommit:
         now = self._clock.monotonic()
         if not self._at_log:  # or calls that collect would start to wait anew with each batch that comes back
             self._since = now
-        self._expected = max(self._expected, len(group) + len(self._queue))
         if self._queue:
             self._ask()
         self._measures.publish_seconds.observe(now - began)
@@ -233,7 +243,7 @@ class GroupCommit:
         if waiting.ticket is not None:
             waiting.ticket.settle(waiting.size, items)
         self._accounts.refused(tenant.id, self._signal, refused.code, waiting.size, items)
-        waiting.answer(refused)
+        self._answer(waiting, refused)
 
     def _give_back(self, group: Sequence[_Waiting]) -> None:
         held: dict[str, int] = {}

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 
+import uvloop
+
 from ingest.accounts import Accounts
 from ingest.accounts_table import AccountsTable
 from ingest.budget import Budget
@@ -67,9 +69,11 @@ WORKERS = 2
 _log = get_logger(__name__)
 
 
-def run(settings: Settings, clock: Clock, stop: threading.Event, ready: Ready, server: Server) -> None:
+def run(settings: Settings, clock: Clock, stop: threading.Event, ready: Ready) -> None:
     """Serve OTLP until `stop` is set, then drain and return within ten seconds. Raises StartupError."""
     with ExitStack() as parts:
+        server = Server(settings.ingest, clock)
+        parts.callback(server.close)
         log = open_log(settings.log, clock)
         parts.callback(log.close)
         producer = log.producer()
@@ -95,7 +99,8 @@ def run(settings: Settings, clock: Clock, stop: threading.Event, ready: Ready, s
         table.start()
         parts.callback(table.close)
         serving = _serve(settings, clock, stop, ready, server, log, producer, topics, keys, rules, pool, accounts)
-        asyncio.run_coroutine_threadsafe(serving, server.loop).result()
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serving)
 
 
 def _config_rules(settings: Settings) -> list[ConfigRule]:
@@ -189,9 +194,7 @@ async def _serve(
             ),
         },
         health_pages(_readiness(settings, log, topics, rules)),
-        server.keyless,
         Cors.of(settings.ingest.cors_origins),
-        limit,
     )
     await asyncio.to_thread(topics.wait, FIRST_LOOK_SECONDS)
     await asyncio.to_thread(rules.wait, FIRST_LOOK_SECONDS)

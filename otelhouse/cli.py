@@ -102,9 +102,9 @@ def ingest(otlp_grpc: GrpcOption = None, otlp_http: OtlpHttpOption = None, confi
         "ingest", config, {_OTLP_GRPC: ("--otlp-grpc", otlp_grpc), _OTLP_HTTP: ("--otlp-http", otlp_http)}
     )
     hold_stop_signals()
-    from ingest.front.launch import launch
+    from ingest.main import run
 
-    launch(settings)
+    _serve("ingest", run, settings)
 
 
 @app.command()

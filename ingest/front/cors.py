@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from ingest.asgi import Headers, Message, Scope, Send
+from ingest.exchange import Exchange, Fields
 
 _MAX_AGE_SECONDS = 7200  # what browsers let us ask for at most
+_METHOD = b"access-control-request-method"
 _ASKED = b"access-control-request-headers"
 
 
@@ -20,40 +21,32 @@ class Cors:
         """`origins`: with commas, or `*`; None if there are none."""
         return cls(frozenset(origins.encode().split(b","))) if origins else None
 
-    def is_preflight(self, scope: Scope, headers: Headers) -> bool:
-        """Whether a browser asks what a page may send."""
-        return scope["method"] == "OPTIONS" and b"access-control-request-method" in headers
+    def preflight(self, exchange: Exchange, origin: bytes) -> bool:
+        """Answer a browser that asks what a page may send; False if it does not ask.
 
-    async def preflight(self, scope: Scope, origin: bytes, send: Send) -> None:
-        """Answer it: 204, with nothing in it for an origin that is not allowed."""
-        headers = [(b"vary", b"origin, access-control-request-headers")]
+        The answer has nothing in it for an origin that is not allowed.
+        """
+        if exchange.method != "OPTIONS" or _METHOD not in exchange.headers:
+            return False
+        headers: Fields = ((b"vary", b"origin, access-control-request-headers"),)
         if self._allows(origin):
-            asked = dict(scope["headers"]).get(_ASKED, b"content-type")
-            headers += [
+            headers += (
                 (b"access-control-allow-origin", origin),
                 (b"access-control-allow-methods", b"POST"),
-                (b"access-control-allow-headers", asked),
+                (b"access-control-allow-headers", exchange.headers.get(_ASKED, b"content-type")),
                 (b"access-control-max-age", b"%d" % _MAX_AGE_SECONDS),
-            ]
-        await send({"type": "http.response.start", "status": 204, "headers": headers})
-        await send({"type": "http.response.body", "body": b""})
+            )
+        exchange.answer(204, headers)
+        return True
 
-    def noting(self, origin: bytes, send: Send) -> Send:
-        """`send`, with what lets the page read the answer."""
-        if not self._allows(origin):
-            return send
-
-        async def noted(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [
-                    *message["headers"],
-                    (b"vary", b"origin"),
-                    (b"access-control-allow-origin", origin),
-                    (b"access-control-expose-headers", b"retry-after"),
-                ]
-            await send(message)
-
-        return noted
+    def note(self, exchange: Exchange, origin: bytes) -> None:
+        """Have the answer say that the page may read it."""
+        if self._allows(origin):
+            exchange.also += (
+                (b"vary", b"origin"),
+                (b"access-control-allow-origin", origin),
+                (b"access-control-expose-headers", b"retry-after"),
+            )
 
     def _allows(self, origin: bytes) -> bool:
         return self._all or origin in self._origins

@@ -1,86 +1,104 @@
-"""Envoy as ingest sees it from inside: takes the application, says when it serves, drains, ends."""
+"""Ingest's front: both addresses, every connection, the time limits, the drain."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import time
-from contextlib import suppress
-from functools import partial
+import contextlib
+import resource
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
 
-from ingest.asgi import Application, Receive, Scope, Send
-from ingest.front.admin import Admin
-from ingest.front.handover import Handover
-from ingest.front.private import ADMIN, remove_directory
-from ingest.front.secrets import write_secrets
-from otelhouse.tls import TlsWatch
+from ingest.exchange import Exchange
+from ingest.front.connection import Front
+from ingest.front.listener import PROTOCOLS, Listener
+from otelhouse.address import Address
+from otelhouse.clock import Clock
+from otelhouse.config import IngestSettings
+from otelhouse.listening import bind, listening_address
+from otelhouse.tls import TlsFiles, TlsWatch
 
+SWEEP_SECONDS = 0.25
+"""How often time limits are looked at; they are as exact as that."""
 _LOOK_SECONDS = 0.01
-_LISTEN_SECONDS = 30.0
 _FLUSH_SECONDS = 1.0
+_NAMES = ("otlp_grpc", "otlp_http")
 
 
 class Server:
-    """Lives on Envoy's event loop, but for quit()."""
+    """Made where ingest starts, so that a port that is taken ends the start; the rest lives on an event loop."""
 
-    def __init__(self, handover: Handover) -> None:
-        self.loop = asyncio.get_running_loop()
-        self.keyless = handover.keyless
-        self._handover = handover
-        self._admin = Admin(handover.directory / ADMIN)
-        self._application: asyncio.Future[Application] = self.loop.create_future()
-        self._under_way = 0
-        tls, directory = handover.tls, handover.directory
-        self._watch = TlsWatch(tls, partial(write_secrets, tls, directory)) if tls is not None else None
+    def __init__(self, settings: IngestSettings, clock: Clock) -> None:
+        """Raises StartupError."""
+        self._settings = settings
+        self._clock = clock
+        self._tls = TlsFiles.of(settings, "ingest")
+        self._sockets: list[tuple[socket.socket, bool]] = []
+        self._listeners: list[Listener] = []
+        with contextlib.ExitStack() as undo:
+            for name in _NAMES:
+                wanted = listening_address(getattr(settings, name), f"ingest.{name}")
+                bound = undo.enter_context(bind(wanted, f"ingest.{name}"))
+                self._sockets.append((bound, wanted.is_loopback))
+            undo.pop_all()
+        self._context = self._renewed_context()
+        self._watch: TlsWatch | None = None
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a connection is a file, and 1024 is a usual limit
 
-    async def started(self) -> None:
-        """Return when there is an application: Envoy listens only then."""
-        await self._application
-
-    async def serve(self, application: Application) -> dict[str, str]:
-        """Begin to answer with it; returns the addresses by their setting, once Envoy listens on them."""
-        self._application.set_result(application)
-        deadline = time.monotonic() + _LISTEN_SECONDS
-        while not await asyncio.to_thread(self._listens):
-            if time.monotonic() > deadline:
-                raise TimeoutError("Envoy does not listen")
-            await asyncio.sleep(_LOOK_SECONDS)
-        for file in self._handover.reserved:
-            os.close(file)
-        if self._watch is not None:
+    async def serve(self, application: Callable[[Exchange], Awaitable[None]]) -> dict[str, str]:
+        """Begin to answer with it; returns the addresses by their setting. Calls need no key where only we can call."""
+        self._front = Front(self._settings, self._clock, application)
+        self._sweeping = asyncio.create_task(self._sweep())
+        addresses = {}
+        for name, (bound, keyless) in zip(_NAMES, self._sockets, strict=True):
+            addresses[name] = str(Address(*bound.getsockname()[:2]))
+            listener = Listener(bound, self._front, keyless, lambda: self._context)
+            listener.start()
+            self._listeners.append(listener)
+        if self._tls is not None:
+            self._watch = TlsWatch(self._tls, self._renew)
             self._watch.start()
-        return {"otlp_grpc": str(self._handover.grpc), "otlp_http": str(self._handover.http)}
-
-    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
-        self._under_way += 1
-        try:
-            await self._application.result()(scope, receive, send)
-        finally:
-            self._under_way -= 1
+        return addresses
 
     async def drain(self, seconds: float) -> None:
         """Take no more connections, tell clients to leave those there are; calls under way have this long to end."""
-        until = time.monotonic() + seconds
-        for order in ("/healthcheck/fail", "/drain_listeners"):
-            await asyncio.to_thread(self._admin.post, order)
-        while self._under_way and time.monotonic() < until:
+        until = self._clock.monotonic() + seconds
+        front = self._front
+        front.draining = True
+        for listener in self._listeners:
+            listener.close()
+        for connection in list(front.connections):
+            connection.drain()
+        while front.under_way and self._clock.monotonic() < until:
             await asyncio.sleep(_LOOK_SECONDS)
-        until = min(until, time.monotonic() + _FLUSH_SECONDS)
-        while time.monotonic() < until and await asyncio.to_thread(self._writes):
+        until = min(until, self._clock.monotonic() + _FLUSH_SECONDS)
+        while front.connections and self._clock.monotonic() < until:
             await asyncio.sleep(_LOOK_SECONDS)
+        self._sweeping.cancel()
+        for connection in list(front.connections):
+            connection.abort()
 
-    def quit(self) -> None:
-        """End Envoy, and with it the process, with exit code 0."""
-        self._admin.post("/quitquitquit", before=partial(remove_directory, self._handover.directory))
+    def close(self) -> None:
+        """Let go of the ports, however far the start came."""
+        if self._watch is not None:
+            self._watch.close()
+        for bound, _ in self._sockets:
+            bound.close()
 
-    def _listens(self) -> bool:
-        with suppress(OSError):
-            return self._admin.get("/ready")[0] == 200
-        return False
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            self._front.tick()
+            for connection in list(self._front.connections):
+                connection.sweep(self._front.now)
 
-    def _writes(self) -> bool:
-        """Whether answers are still on their way to clients."""
-        with suppress(OSError):
-            return not self._admin.get("/stats?filter=downstream_rq_active")[1].strip().endswith(": 0")
-        return False
+    def _renewed_context(self) -> ssl.SSLContext | None:
+        if self._tls is None:
+            return None
+        context = self._tls.context()
+        context.set_alpn_protocols(PROTOCOLS)
+        return context
+
+    def _renew(self) -> None:
+        self._context = self._renewed_context()

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 from base64 import b64encode
-from collections.abc import Sequence
 from functools import partial
 from urllib.parse import quote
 
 from ingest.answer import Code, Refused, unavailable
-from ingest.asgi import Headers, Message, Receive, Scope, Send
 from ingest.budget import Budget
+from ingest.exchange import Exchange, Fields
 from ingest.receivers.content import decompress, too_large
 from ingest.receivers.encoding import Encoding
-from ingest.receivers.otlp import Answer, Caller, OtlpReceiver
+from ingest.receivers.otlp import Answer, OtlpReceiver
 from ingest.receivers.reading import Inflating, read_body
 from schema.signal import Signal
 
 _PREFIX = 5
 """Bytes before a message: whether it is compressed, and its length."""
 _CODINGS = (b"", b"identity", b"gzip")
-_TYPE = (b"content-type", b"application/grpc")
-_START: Message = {"type": "http.response.start", "status": 200, "headers": [_TYPE], "trailers": True}
-_EMPTY: Message = {"type": "http.response.body", "body": bytes(_PREFIX)}
-_OK: Message = {"type": "http.response.trailers", "headers": [(b"grpc-status", b"0")]}
+_TYPE: Fields = ((b"content-type", b"application/grpc"),)
+_EMPTY = bytes(_PREFIX)
+_OK: Fields = ((b"grpc-status", b"0"),)
+_TIMEOUT = b"grpc-timeout"
+_UNITS = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
+_DEADLINE_EXCEEDED = 4
 _UNIMPLEMENTED, _NOT_FOUND = 12, 5
 _PRINTABLE = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
 
@@ -37,7 +39,7 @@ STOPPING = unavailable("ingest is stopping")
 
 
 class GrpcFront:
-    """An ASGI application for requests whose content type is gRPC's."""
+    """Answers requests whose content type is gRPC's."""
 
     def __init__(self, receiver: OtlpReceiver, budget: Budget, inflating: Inflating) -> None:
         self._receiver = receiver
@@ -46,32 +48,41 @@ class GrpcFront:
         self._signals = {signal.grpc_method: signal for signal in Signal}
         self.methods = frozenset((*self._signals, _HEALTH))
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send, caller: Caller) -> None:
-        """Answer one call."""
-        signal = self._signals.get(scope["path"])
-        if signal is None:
-            await self._other(scope, receive, send)
+    async def __call__(self, exchange: Exchange) -> None:
+        """Answer one call, at its client's deadline at the latest."""
+        timeout = exchange.headers.get(_TIMEOUT)
+        if timeout is None:
+            await self._call(exchange)
             return
-        headers = caller.headers
-        answer = await self._receiver.handle(
-            signal, Encoding.PROTOBUF, caller, partial(self._message, headers, receive)
-        )
-        if answer.code is Code.OK:
-            await send(_START)
-            body = answer.body
-            await send({"type": "http.response.body", "body": _frame(body)} if body else _EMPTY)
-            await send(_OK)
-        else:
-            await _refuse(send, answer.code.grpc, answer.message, _details(answer))
+        seconds = _seconds(timeout)
+        if seconds is None:
+            _refuse(exchange, Code.INVALID.grpc, "grpc-timeout must be up to 8 digits and one of H, M, S, m, u, n")
+            return
+        deadline = asyncio.get_running_loop().call_later(seconds, _late, exchange)
+        try:
+            await self._call(exchange)
+        finally:
+            deadline.cancel()
 
-    async def stop(self, send: Send) -> None:
+    def stop(self, exchange: Exchange) -> None:
         """Answer a call that comes while we end."""
-        await _refuse(send, STOPPING.code.grpc, STOPPING.message)
+        _refuse(exchange, STOPPING.code.grpc, STOPPING.message)
 
-    async def _message(self, headers: Headers, receive: Receive) -> bytes:
+    async def _call(self, exchange: Exchange) -> None:
+        signal = self._signals.get(exchange.path)
+        if signal is None:
+            await self._other(exchange)
+            return
+        answer = await self._receiver.handle(signal, Encoding.PROTOBUF, exchange, partial(self._message, exchange))
+        if answer.code is Code.OK:
+            exchange.answer(200, _TYPE, _frame(answer.body) if answer.body else _EMPTY, _OK)
+        else:
+            _refuse(exchange, answer.code.grpc, answer.message, _details(answer))
+
+    async def _message(self, exchange: Exchange) -> bytes:
         """The one message of a unary call, inflated. Raises Refused, Disconnected."""
         limit = self._receiver.max_request_bytes
-        body = await read_body(receive, limit + _PREFIX, limit, self._budget)
+        body = await read_body(exchange, limit + _PREFIX, limit, self._budget)
         if len(body) < _PREFIX:
             raise Refused(Code.INVALID, "the call has no whole message")
         size = int.from_bytes(body[1:_PREFIX], "big")
@@ -83,46 +94,53 @@ class GrpcFront:
         message = body[_PREFIX:]
         if not flag:
             return message
-        coding = headers.get(b"grpc-encoding", b"")
+        coding = exchange.headers.get(b"grpc-encoding", b"")
         if flag != 1 or coding not in _CODINGS:
             raise Refused(Code.UNSUPPORTED, "the message encoding must be gzip or identity")
         if coding != b"gzip":
             raise Refused(Code.INVALID, "the message is marked as compressed, and no grpc-encoding says how")
         return await self._inflating(message, partial(decompress, "gzip", limit=limit, ratio=self._inflating.ratio))
 
-    async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] != _HEALTH:
-            await _refuse(send, _UNIMPLEMENTED, "unknown service or method")
+    async def _other(self, exchange: Exchange) -> None:
+        if exchange.path != _HEALTH:
+            _refuse(exchange, _UNIMPLEMENTED, "unknown service or method")
             return
-        request = (await read_body(receive, 1 << 10, 1 << 10, self._budget))[_PREFIX:]
+        request = (await read_body(exchange, 1 << 10, 1 << 10, self._budget))[_PREFIX:]
         service = request[2:].decode(errors="replace")  # HealthCheckRequest: one short string, its tag and length
         if service in _SERVICES:
-            await send(_START)
-            await send({"type": "http.response.body", "body": _frame(_SERVING)})
-            await send(_OK)
+            exchange.answer(200, _TYPE, _frame(_SERVING), _OK)
         else:
-            await _refuse(send, _NOT_FOUND, "unknown service")
+            _refuse(exchange, _NOT_FOUND, "unknown service")
+
+
+def _seconds(timeout: bytes) -> float | None:
+    """grpc-timeout as seconds; None if it is none (PROTOCOL-HTTP2, "Requests")."""
+    unit = _UNITS.get(timeout[-1:])
+    digits = timeout[:-1]
+    return int(digits) * unit if unit is not None and digits.isdigit() and len(digits) <= 8 else None
+
+
+def _late(exchange: Exchange) -> None:
+    exchange.cut(200, _trailers_only(_DEADLINE_EXCEEDED, "the deadline of the call is over"))
 
 
 def _frame(message: bytes) -> bytes:
     return b"\0" + len(message).to_bytes(4, "big") + message
 
 
-def _details(answer: Answer) -> Sequence[tuple[bytes, bytes]]:
+def _details(answer: Answer) -> Fields:
     # The same bytes as an HTTP answer's body: google.rpc.Status, with RetryInfo where it applies.
     headers = [(b"grpc-status-details-bin", b64encode(answer.body).rstrip(b"="))]
     if answer.code is Code.UNSUPPORTED:
         headers.append((b"grpc-accept-encoding", b"identity,gzip"))
-    return headers
+    return tuple(headers)
 
 
-async def _refuse(send: Send, status: int, message: str, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
-    """Trailers only, as gRPC calls an answer without a message."""
-    told = [
-        _TYPE,
-        (b"grpc-status", b"%d" % status),
-        (b"grpc-message", quote(message, safe=_PRINTABLE).encode()),
-        *headers,
-    ]
-    await send({"type": "http.response.start", "status": 200, "headers": told})
-    await send({"type": "http.response.body", "body": b""})
+def _refuse(exchange: Exchange, status: int, message: str, headers: Fields = ()) -> None:
+    exchange.answer(200, _trailers_only(status, message, headers))
+
+
+def _trailers_only(status: int, message: str, headers: Fields = ()) -> Fields:
+    """As gRPC calls an answer without a message."""
+    told = quote(message, safe=_PRINTABLE).encode()
+    return (*_TYPE, (b"grpc-status", b"%d" % status), (b"grpc-message", told), *headers)

@@ -1,4 +1,4 @@
-"""OTLP/HTTP: a front of `OtlpReceiver` as ASGI applications, one for each path."""
+"""OTLP/HTTP: a front of `OtlpReceiver`, one for each path."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from functools import partial
 
 from ingest.answer import Code, Refused
-from ingest.asgi import Headers, Receive, Scope, Send
 from ingest.budget import Budget
+from ingest.exchange import Exchange
 from ingest.receivers.content import decompress, too_large
 from ingest.receivers.encoding import Encoding
-from ingest.receivers.otlp import Answer, Caller, OtlpReceiver, declared_bytes
+from ingest.receivers.otlp import Answer, OtlpReceiver, declared_bytes
 from ingest.receivers.reading import Inflating, read_body
 from schema.signal import Signal
 
@@ -32,13 +32,12 @@ class HttpExport:
         self._budget = budget
         self._inflating = inflating
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send, caller: Caller) -> None:
+    async def __call__(self, exchange: Exchange) -> None:
         """Answer one call."""
-        headers = caller.headers
-        media_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        media_type = exchange.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
         encoding = _MEDIA_TYPES.get(media_type)
         try:
-            if scope["method"] != "POST":
+            if exchange.method != "POST":
                 raise Refused(Code.METHOD_NOT_ALLOWED, "only POST is allowed")
             if encoding is None:
                 raise Refused(Code.UNSUPPORTED, f"the content type must be {_WANTED}")
@@ -46,22 +45,23 @@ class HttpExport:
             encoding = encoding or Encoding.JSON  # which those who look can read
             answer = self._receiver.refuse(self._signal, encoding, refused)
         else:
-            answer = await self._receiver.handle(self._signal, encoding, caller, partial(self._body, headers, receive))
-        await _send(send, encoding, answer)
+            answer = await self._receiver.handle(self._signal, encoding, exchange, partial(self._body, exchange))
+        _send(exchange, encoding, answer)
 
-    async def _body(self, headers: Headers, receive: Receive) -> bytes:
+    async def _body(self, exchange: Exchange) -> bytes:
         """The inflated body. Raises Refused, Disconnected."""
+        headers = exchange.headers
         limit = self._receiver.max_request_bytes
         if declared_bytes(headers) > limit:
             raise too_large(limit)
-        body = await read_body(receive, limit, limit, self._budget)
+        body = await read_body(exchange, limit, limit, self._budget)
         coding = headers.get(b"content-encoding", b"").decode("latin-1").strip().lower()
         if not coding:
             return body
         return await self._inflating(body, partial(decompress, coding, limit=limit, ratio=self._inflating.ratio))
 
 
-async def _send(send: Send, encoding: Encoding, answer: Answer) -> None:
+def _send(exchange: Exchange, encoding: Encoding, answer: Answer) -> None:
     headers = [
         (b"content-type", encoding.value.encode()),
         (b"content-length", b"%d" % len(answer.body)),
@@ -69,5 +69,4 @@ async def _send(send: Send, encoding: Encoding, answer: Answer) -> None:
     ]
     if answer.code is Code.METHOD_NOT_ALLOWED:
         headers.append((b"allow", b"POST"))
-    await send({"type": "http.response.start", "status": answer.code.http, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
+    exchange.answer(answer.code.http, tuple(headers), answer.body)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from ingest import metrics
 from ingest.answer import Accepted, Code, Refused
+from ingest.exchange import Caller, Disconnected
 from ingest.group_commit import GroupCommit
 from ingest.limits.limiter import Limited
 from ingest.receivers.encoding import Encoding, encode_accepted, encode_refused
-from ingest.receivers.reading import Disconnected, Inflating
+from ingest.receivers.reading import Inflating
 from ingest.steps.admit import Admit
 from ingest.steps.authenticate import Authenticate
 from otelhouse.telemetry import get_logger
@@ -33,19 +34,6 @@ class Answer:
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
     message: str = ""
-
-
-@dataclass(slots=True)
-class Caller:
-    """Who calls, as far as the front knows.
-
-    `headers`: the call's, names in lower case; `keyless`: whether a call without a key is the default tenant's;
-    `sans`: names in the client's verified certificate, as `URI:...` and `DNS:...`.
-    """
-
-    headers: Mapping[bytes, bytes]
-    keyless: bool
-    sans: Sequence[str] = ()
 
 
 Body = Callable[[], Awaitable[bytes]]

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
-from ingest.asgi import Receive
 from ingest.budget import Budget
+from ingest.exchange import Exchange
 from ingest.expansion import MustWait
 from ingest.receivers.content import too_large
 
@@ -17,20 +17,13 @@ _INLINE_BYTES = 32 << 10
 """Bodies up to this are inflated on the event loop; a thread costs more than that."""
 
 
-class Disconnected(Exception):
-    """The client went away: nobody is left to answer."""
-
-
-async def read_body(receive: Receive, most: int, limit: int, budget: Budget) -> bytes:
+async def read_body(exchange: Exchange, most: int, limit: int, budget: Budget) -> bytes:
     """The body. Raises Refused if it has more than `most` bytes (`limit`: what the client is told), Disconnected.
 
     Its bytes count as held while it is being read; whoever holds them longer takes them again.
     """
-    message = await receive()
-    if message["type"] != "http.request":
-        raise Disconnected
-    first: bytes = message.get("body", b"")
-    if not message.get("more_body", False):
+    first = await exchange.read()
+    if exchange.complete:
         if len(first) > most:
             raise too_large(limit)
         return first
@@ -39,30 +32,15 @@ async def read_body(receive: Receive, most: int, limit: int, budget: Budget) -> 
     budget.take(size)
     try:
         while size <= most:
-            message = await receive()
-            if message["type"] != "http.request":
-                raise Disconnected
-            chunk = message.get("body", b"")
+            chunk = await exchange.read()
             budget.take(len(chunk))
             size += len(chunk)
             chunks.append(chunk)
-            if size <= most and not message.get("more_body", False):
+            if size <= most and (exchange.complete or not chunk):
                 return b"".join(chunks)
     finally:
         budget.give(size)
     raise too_large(limit)
-
-
-async def discard_body(receive: Receive, most: int) -> None:
-    """Read what is left of the body and hold nothing of it, unless it is larger than that. Raises Disconnected."""
-    size = 0
-    while size <= most:
-        message = await receive()
-        if message["type"] != "http.request":
-            raise Disconnected
-        size += len(message.get("body", b""))
-        if not message.get("more_body", False):
-            return
 
 
 class Inflating:

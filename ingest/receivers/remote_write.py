@@ -1,6 +1,6 @@
 """Prometheus remote write: its requests become OTLP and go the way of OTLP's.
 
-(method, caller, body) in, an answer out; `__call__` is the front of it as an ASGI application.
+(method, caller, body) in, an answer out; `__call__` is the front of it.
 Sources: Prometheus Remote-Write 1.0 and 2.0 specifications.
 """
 
@@ -14,14 +14,14 @@ from functools import partial
 from ingest import metrics
 from ingest.accounts import Accounts
 from ingest.answer import Accepted, Code, Refused
-from ingest.asgi import Headers, Receive, Scope, Send
 from ingest.budget import Budget
+from ingest.exchange import Caller, Disconnected, Exchange, Headers
 from ingest.expansion import expansion
 from ingest.group_commit import GroupCommit
 from ingest.limits.limiter import Limited
 from ingest.receivers.content import too_large
-from ingest.receivers.otlp import Body, Caller, declared_bytes
-from ingest.receivers.reading import INFLATIONS, Disconnected, read_body
+from ingest.receivers.otlp import Body, declared_bytes
+from ingest.receivers.reading import INFLATIONS, read_body
 from ingest.remote_write.content import check_coding, inflate, inflated_bytes, version_of
 from ingest.remote_write.metadata import Metadata
 from ingest.steps.admit import Admit
@@ -75,17 +75,16 @@ class RemoteWriteReceiver:
         self._metadata = Metadata()
         self._places = asyncio.Semaphore(INFLATIONS)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send, caller: Caller) -> None:
-        """Answer one call as an ASGI application."""
-        answer = await self.handle(scope["method"], caller, partial(self._body, caller.headers, receive))
+    async def __call__(self, exchange: Exchange) -> None:
+        """Answer one call."""
+        answer = await self.handle(exchange.method, exchange, partial(self._body, exchange))
         body = answer.body.encode()
         headers = [(name.encode(), value.encode()) for name, value in answer.headers]
         if body:
             headers.append((b"content-type", b"text/plain; charset=utf-8"))
         if answer.status != 204:  # which has no length (RFC 9110)
             headers.append((b"content-length", b"%d" % len(body)))
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        exchange.answer(answer.status, tuple(headers), body)
 
     async def handle(self, method: str, caller: Caller, body: Body) -> WriteAnswer:
         """Answer one call; `body` reads it as it came, compressed. Raises what `body` raises, but for Refused."""
@@ -157,10 +156,10 @@ class RemoteWriteReceiver:
         except TooLarge:
             raise Refused(Code.TOO_LARGE, f"the request is larger than {self._limit} bytes in OTLP") from None
 
-    async def _body(self, headers: Headers, receive: Receive) -> bytes:
-        if declared_bytes(headers) > self._limit:
+    async def _body(self, exchange: Exchange) -> bytes:
+        if declared_bytes(exchange.headers) > self._limit:
             raise too_large(self._limit)
-        return await read_body(receive, self._limit, self._limit, self._budget)
+        return await read_body(exchange, self._limit, self._limit, self._budget)
 
 
 def _header(headers: Headers, name: bytes) -> str:

@@ -61,7 +61,9 @@ class RunningIngest:
             while not partitions or any(consumer.position(p) < consumer.end(p) for p in partitions):
                 if time.monotonic() > deadline:
                     raise TimeoutError(f"cannot read {signal.topic}: {partitions}")
-                found += consumer.poll(0.05)
+                if read := consumer.poll(0.05):
+                    found += read
+                    deadline = time.monotonic() + 10
         finally:
             consumer.close()
             log.close()

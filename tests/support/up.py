@@ -34,4 +34,4 @@ def _component(words: list[str]) -> str:
         module = words.index("-m") + 1
         prefix = "demo-" if words[module] == "otelhouse.demo" else ""
         return prefix + words[module + 1]
-    return Path(words[0]).name.removeprefix("otelhouse ")  # ingest, which is Envoy by that name
+    return Path(words[0]).name

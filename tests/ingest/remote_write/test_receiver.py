@@ -9,7 +9,6 @@ from unittest.mock import AsyncMock, Mock
 import pytest
 
 from ingest.answer import Accepted, Code, Refused
-from ingest.receivers.otlp import Caller
 from ingest.receivers.remote_write import RemoteWriteReceiver, WriteAnswer
 from ingest.remote_write.metadata import MAX_FAMILIES, Metadata
 from schema.remote_write.convert import Family
@@ -30,6 +29,8 @@ def _answer(**parts: Any) -> WriteAnswer:
     body = snappy(builder.request.SerializeToString())
     commit = Mock(submit=AsyncMock(**{"return_value": Accepted(), **parts.get("submit", {})}))
 
+    caller = Mock(headers={b"content-type": TYPE}, keyless=False, sans=())
+
     async def read() -> bytes:
         return body
 
@@ -37,7 +38,7 @@ def _answer(**parts: Any) -> WriteAnswer:
         receiver = RemoteWriteReceiver(
             AsyncMock(**parts.get("authenticate", {})), Mock(**parts.get("admit", {})), commit, Mock(), Mock(), 1 << 20
         )
-        return await receiver.handle("POST", Caller({b"content-type": TYPE}, False), read)
+        return await receiver.handle("POST", caller, read)
 
     return asyncio.run(handle())
 
