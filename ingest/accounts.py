@@ -106,8 +106,8 @@ class _ByTenant:
 
     def received(self, items: npt.NDArray[np.int64], sizes: Sequence[int]) -> None:
         """What came, by call."""
-        ones = np.ones(len(sizes), np.int64)
-        sums = zip(self._sums(items), self._sums(ones), self._sums(sizes), strict=True)
+        calls = np.ones(len(sizes), np.int64)
+        sums = zip(self._sums(items), self._sums(calls), self._sums(np.array(sizes, np.int64)), strict=True)
         for counts, (its_items, its_calls, its_bytes) in zip(self.counts, sums, strict=True):
             counts.append((Outcome.RECEIVED, "", Count(its_items, its_calls, its_bytes)))
 
@@ -131,9 +131,11 @@ class _ByTenant:
             if items:
                 counts.append((outcome, cause, Count(items)))
 
-    def _sums(self, by_call: npt.ArrayLike) -> list[int]:
+    def _sums(self, by_call: npt.NDArray[np.int64]) -> list[int]:
+        if len(self.tenants) == 1:
+            return [int(by_call.sum())]
         # Sums are exact: a batch has far fewer than 2^53 items and bytes.
-        return [int(each) for each in np.bincount(self._of_call, np.asarray(by_call, np.float64), len(self.tenants))]
+        return [int(each) for each in np.bincount(self._of_call, by_call.astype(np.float64), len(self.tenants))]
 
 
 def _outcome(code: Code) -> Outcome:

@@ -63,10 +63,6 @@ class _Waiting:
     def tenant(self) -> str:
         return self.call.tenant.id
 
-    def answer(self, outcome: Outcome) -> None:
-        if not self.outcome.done():  # a client that went away cancelled it
-            self.outcome.set_result(outcome)
-
 
 class GroupCommit:
     """The calls of one signal. Lives on one event loop; `prepare` runs in `workers`, one batch at a time."""
@@ -196,8 +192,8 @@ class GroupCommit:
     def _send(self, group: Sequence[_Waiting], batch: Batch | Refused) -> None:
         """Publish a batch; its calls are answered as the log takes their parts."""
         if isinstance(batch, Refused):
-            for waiting in group:
-                self._refuse(waiting, batch)
+            for row in range(len(group)):
+                self._refuse(group, row, batch)
             self._give_back(group)
             return
         for row, waiting in enumerate(group):
@@ -208,17 +204,13 @@ class GroupCommit:
         settled = partial(self._settled, group, batch, self._clock.monotonic())
         if self._mailbox is None:
             self._mailbox = Mailbox(asyncio.get_running_loop())
-        Settlement(
-            batch,
-            self._publish(batch),
-            self._mailbox,
-            lambda call, outcome: self._answer(group[call], outcome),
-            settled,
-        )
+        Settlement(batch, self._publish(batch), self._mailbox, partial(self._answer, group), settled)
 
-    def _answer(self, waiting: _Waiting, outcome: Outcome) -> None:
+    def _answer(self, group: Sequence[_Waiting], row: int, outcome: Outcome) -> None:
         self._open -= 1
-        waiting.answer(outcome)
+        waits = group[row].outcome
+        if not waits.done():  # a client that went away cancelled it
+            waits.set_result(outcome)
 
     def _settled(self, group: Sequence[_Waiting], batch: Batch, began: float, settlement: Settlement) -> None:
         self._at_log -= 1
@@ -236,14 +228,15 @@ class GroupCommit:
                 self._warned = now
                 _log.warning("the log did not take all records", error=settlement.fault)
 
-    def _refuse(self, waiting: _Waiting, refused: Refused) -> None:
+    def _refuse(self, group: Sequence[_Waiting], row: int, refused: Refused) -> None:
         """A step refused the whole batch: no columns are left to count by."""
+        waiting = group[row]
         tenant, body = waiting.call.tenant, waiting.call.body
         items = max(0, count_items(self._signal, body))
         if waiting.ticket is not None:
             waiting.ticket.settle(waiting.size, items)
         self._accounts.refused(tenant.id, self._signal, refused.code, waiting.size, items)
-        self._answer(waiting, refused)
+        self._answer(group, row, refused)
 
     def _give_back(self, group: Sequence[_Waiting]) -> None:
         held: dict[str, int] = {}

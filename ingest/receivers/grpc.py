@@ -50,34 +50,30 @@ class GrpcFront:
 
     async def __call__(self, exchange: Exchange) -> None:
         """Answer one call, at its client's deadline at the latest."""
-        timeout = exchange.headers.get(_TIMEOUT)
-        if timeout is None:
-            await self._call(exchange)
-            return
-        seconds = _seconds(timeout)
-        if seconds is None:
-            _refuse(exchange, Code.INVALID.grpc, "grpc-timeout must be up to 8 digits and one of H, M, S, m, u, n")
-            return
-        deadline = asyncio.get_running_loop().call_later(seconds, _late, exchange)
+        deadline: asyncio.TimerHandle | None = None
+        if (timeout := exchange.headers.get(_TIMEOUT)) is not None:
+            seconds = _seconds(timeout)
+            if seconds is None:
+                _refuse(exchange, Code.INVALID.grpc, "grpc-timeout must be up to 8 digits and one of H, M, S, m, u, n")
+                return
+            deadline = asyncio.get_running_loop().call_later(seconds, _late, exchange)
         try:
-            await self._call(exchange)
+            signal = self._signals.get(exchange.path)
+            if signal is None:
+                await self._other(exchange)
+                return
+            answer = await self._receiver.handle(signal, Encoding.PROTOBUF, exchange, partial(self._message, exchange))
         finally:
-            deadline.cancel()
-
-    def stop(self, exchange: Exchange) -> None:
-        """Answer a call that comes while we end."""
-        _refuse(exchange, STOPPING.code.grpc, STOPPING.message)
-
-    async def _call(self, exchange: Exchange) -> None:
-        signal = self._signals.get(exchange.path)
-        if signal is None:
-            await self._other(exchange)
-            return
-        answer = await self._receiver.handle(signal, Encoding.PROTOBUF, exchange, partial(self._message, exchange))
+            if deadline is not None:
+                deadline.cancel()
         if answer.code is Code.OK:
             exchange.answer(200, _TYPE, _frame(answer.body) if answer.body else _EMPTY, _OK)
         else:
             _refuse(exchange, answer.code.grpc, answer.message, _details(answer))
+
+    def stop(self, exchange: Exchange) -> None:
+        """Answer a call that comes while we end."""
+        _refuse(exchange, STOPPING.code.grpc, STOPPING.message)
 
     async def _message(self, exchange: Exchange) -> bytes:
         """The one message of a unary call, inflated. Raises Refused, Disconnected."""

@@ -58,11 +58,12 @@ class OtlpReceiver:
         self._admit = admit
         self._commits = commits
         self._inflating = inflating
-        self._answered = {
-            (signal, code): metrics.requests.labels(protocol, signal.name.lower(), code.name.lower())
+        # Looked up once: a call pays for the count alone.
+        self._answered = [
+            {code: metrics.requests.labels(protocol, signal.name.lower(), code.name.lower()) for code in Code}
             for signal in Signal
-            for code in Code
-        }
+        ]
+        self._accepted = [by_code[Code.OK] for by_code in self._answered]
 
     async def handle(self, signal: Signal, encoding: Encoding, caller: Caller, body: Body) -> Answer:
         """Answer one export call. Raises what `body` raises, but for Refused."""
@@ -77,12 +78,12 @@ class OtlpReceiver:
         except Exception:  # noqa: BLE001 - a fault of ours ends one call, not the process
             _log.exception("a call failed", protocol=self._protocol, signal=signal.name.lower())
             return self.refuse(signal, encoding, Refused(Code.INTERNAL, "the request could not be processed"))
-        self._count(signal, Code.OK)
+        self._accepted[signal].inc()
         return Answer(Code.OK, (), encode_accepted(signal, encoding, accepted))
 
     def refuse(self, signal: Signal, encoding: Encoding, refused: Refused) -> Answer:
         """The answer to a call that is not accepted; fronts use it for what they find out themselves."""
-        self._count(signal, refused.code)
+        self._answered[signal][refused.code].inc()
         headers: list[tuple[str, str]] = []
         if refused.retry_seconds:
             headers.append(("retry-after", str(math.ceil(refused.retry_seconds))))
@@ -96,7 +97,7 @@ class OtlpReceiver:
             authorization.decode("latin-1") if authorization else None, caller.keyless, caller.sans
         )
         size = min(declared_bytes(caller.headers), self.max_request_bytes)  # what is above is a claim, and never read
-        read = partial(self._request, signal, encoding, body)
+        read = body if encoding is Encoding.PROTOBUF else partial(self._from_json, signal, body)
         try:
             ticket = self._admit(tenant, signal, size)
         except Limited as limited:
@@ -113,18 +114,15 @@ class OtlpReceiver:
             if ticket is not None:
                 ticket.leave()
 
-    async def _request(self, signal: Signal, encoding: Encoding, body: Body) -> bytes:
+    async def _from_json(self, signal: Signal, body: Body) -> bytes:
         """The body as protobuf. Raises Refused."""
         request = await body()
-        if encoding is Encoding.PROTOBUF or not request:
+        if not request:
             return request
         # Here, because only those who send JSON shall pay for what reads it.
         from ingest.receivers.otlp_json import to_protobuf
 
         return await self._inflating(request, partial(to_protobuf, signal, limit=self.max_request_bytes))
-
-    def _count(self, signal: Signal, code: Code) -> None:
-        self._answered[signal, code].inc()
 
 
 def declared_bytes(headers: Mapping[bytes, bytes]) -> int:

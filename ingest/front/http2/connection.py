@@ -12,13 +12,12 @@ from ingest.exchange import Fields
 from ingest.front.connection import UNREAD_BYTES, Connection, Front
 from ingest.front.http2 import frames
 from ingest.front.http2.abuse import Abuse
+from ingest.front.http2.answers import USUAL_BYTES, answer_frames, usual_answer
 from ingest.front.http2.headers import (
     FORGET_TABLE,
     CompressionError,
     MalformedRequest,
     RequestDecoder,
-    fields_block,
-    status_block,
 )
 from ingest.front.http2.outgoing import Outgoing
 from ingest.front.http2.stream import FIRST_WINDOW, Stream
@@ -56,6 +55,7 @@ class Http2Connection(Connection):
         self._returning = 0
         self._out: list[bytes] = []
         self._outgoing = Outgoing(self._put)
+        self._forget_table = False  # whether the client is owed a change of our table's size
         self._abuse = Abuse()
         self._takes: dict[int, Callable[[int, int, bytes], None]] = {
             frames.DATA: self._data,
@@ -135,25 +135,16 @@ class Http2Connection(Connection):
         self.active = self.front.now
         self._abuse.progress()
         number = stream.number
-        last = not body and not trailers
-        head = frames.frame(
-            frames.HEADERS, frames.END_HEADERS | last * frames.END_STREAM, number, self._status(status, headers)
-        )
-        tail = (
-            frames.frame(frames.HEADERS, frames.END_HEADERS | frames.END_STREAM, number, fields_block(trailers))
-            if trailers
-            else b""
-        )
-        self._put(head)
-        if last or self._outgoing.send(number, body, tail):
+        if len(body) <= USUAL_BYTES and not self._forget_table and self._outgoing.take(number, len(body)):
+            self._put(number.to_bytes(4, "big").join(usual_answer(status, headers, body, trailers)))
             self._finish(stream)
-
-    def _status(self, status: int, headers: Fields) -> bytes:
-        block = status_block(status, headers)
-        if self._outgoing.forget_table:
-            self._outgoing.forget_table = False
-            return FORGET_TABLE + block
-        return block
+            return
+        prefix = FORGET_TABLE if self._forget_table else b""
+        self._forget_table = False
+        head, *rest = answer_frames(number, status, headers, body, trailers, prefix)
+        self._put(head)
+        if not rest or self._outgoing.send(number, body, rest[-1] if trailers else b""):
+            self._finish(stream)
 
     def _finish(self, stream: Stream) -> None:
         """All of the answer is written."""
@@ -198,7 +189,8 @@ class Http2Connection(Connection):
     def _continuation(self, number: int, flags: int, payload: bytes) -> None:
         if self._block is None or self._block[0] != number:
             raise ProtocolError(frames.PROTOCOL, "a continuation of nothing")
-        self._control(not payload)
+        if not payload:
+            self._control()
         _, first, block = self._block
         block += payload
         if len(block) > self.front.settings.max_header_bytes:
@@ -262,8 +254,10 @@ class Http2Connection(Connection):
             return
         stream.window -= size
         stream.received += len(payload)
-        self._give_back(size - len(payload))
-        self._control(not payload and not flags & frames.END_STREAM)
+        if len(payload) < size:
+            self._give_back(size - len(payload))
+        if not payload and not flags & frames.END_STREAM:
+            self._control()
         if stream.ended:
             self._give_back(len(payload))
             self._fail(stream, frames.STREAM_CLOSED)
@@ -320,7 +314,7 @@ class Http2Connection(Connection):
             if name == frames.INITIAL_WINDOW and not self._outgoing.resize(value):
                 raise ProtocolError(frames.FLOW_CONTROL, "INITIAL_WINDOW_SIZE is out of range")
             if name == frames.HEADER_TABLE_SIZE:
-                self._outgoing.forget_table = True
+                self._forget_table = True
         self._put(frames.ACK_SETTINGS)
         self._go_on()
 
@@ -434,9 +428,8 @@ class Http2Connection(Connection):
         self._flush()
         self.close()
 
-    def _control(self, counts: bool = True) -> None:
-        if counts:
-            self._calm(self._abuse.control(self.front.now))
+    def _control(self) -> None:
+        self._calm(self._abuse.control(self.front.now))
 
     def _calm(self, within: bool) -> None:
         if not within:

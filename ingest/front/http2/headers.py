@@ -1,13 +1,13 @@
 """Header blocks: of requests, decoded and checked (RFC 9113, section 8); of answers, encoded (RFC 7541).
 
-Answers use no dynamic table: those of a receiver are few and short, and each is encoded once.
+Answers use no dynamic table: those of a receiver are few and short, and each is encoded once (`answers.py`).
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from urllib.parse import unquote_to_bytes
 
 from hpack import Decoder, HPACKError
 from hpack.table import HeaderTable
@@ -41,11 +41,16 @@ class MalformedRequest(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request's headers, pseudo-headers apart. `too_large`: over the limits, to be answered with 431."""
+    """A request's headers, pseudo-headers apart.
+
+    `path`: decoded, without the query; `length`: of the body, if it is said; `too_large`: over the limits, to be
+    answered with 431.
+    """
 
     method: str
-    path: bytes
+    path: str
     headers: Headers
+    length: int | None
     too_large: bool
 
 
@@ -106,16 +111,21 @@ class RequestDecoder:
         if b":authority" in pseudo:
             headers.setdefault(b"host", pseudo[b":authority"])
         too_large = size > self._limit or len(fields) > MAX_HEADERS
-        return Request(pseudo[b":method"].decode("latin-1"), pseudo[b":path"], headers, too_large)
+        length = headers.get(b"content-length")
+        return Request(
+            pseudo[b":method"].decode("latin-1"),
+            unquote_to_bytes(pseudo[b":path"].partition(b"?")[0]).decode("latin-1"),
+            headers,
+            int(length) if length is not None and length.isdigit() else None,
+            too_large,
+        )
 
 
-@lru_cache(256)
 def status_block(status: int, headers: Fields) -> bytes:
     """The header block of an answer."""
     return _literal(b":status", b"%d" % status) + fields_block(headers)
 
 
-@lru_cache(256)
 def fields_block(fields: Fields) -> bytes:
     """A header block without a status, as trailers have it."""
     return b"".join(_literal(name, value) for name, value in fields)

@@ -8,14 +8,21 @@ from ingest.front.http2 import frames
 
 
 class Outgoing:
-    """The sending side of a connection. `forget_table`: whether the client is owed a change of our table's size."""
+    """The sending side of a connection."""
 
     def __init__(self, put: Callable[[bytes], None]) -> None:
-        self.forget_table = False
         self._put = put
         self._window = self._initial = frames.DEFAULT_WINDOW
         self._widened: dict[int, int] = {}  # streams whose window is not the initial one
         self._left: dict[int, tuple[bytes, bytes]] = {}  # what is still to be sent of a body, and what comes after it
+
+    def take(self, stream: int, size: int) -> bool:
+        """Whether a body of this size, all that the stream sends, may go at once; if so it is taken off the windows."""
+        if size > self._window or size > self._initial + self._widened.get(stream, 0):
+            return False
+        self._window -= size
+        self._widened.pop(stream, None)
+        return True
 
     def send(self, stream: int, body: bytes, tail: bytes) -> bool:
         """Send a body and then `tail`, or the body as the end; whether all is written. The rest waits for windows."""

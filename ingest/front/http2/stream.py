@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from typing import Protocol
-from urllib.parse import unquote_to_bytes
 
 from ingest.exchange import Disconnected, Exchange, Fields
 from ingest.front.http2.headers import Request
@@ -51,16 +50,13 @@ class Stream(Exchange):
     def __init__(
         self, number: int, request: Request, carrier: Carrier, keyless: bool, sans: Sequence[str], since: float
     ) -> None:
-        path = request.path.partition(b"?")[0]
-        decoded = unquote_to_bytes(path) if b"%" in path else path
-        super().__init__(request.method, decoded.decode("latin-1"), request.headers, keyless, sans)
+        super().__init__(request.method, request.path, request.headers, keyless, sans)
         self.number = number
         self.since = since
         self.ended = self.gone = self.answered = False
         self.window = FIRST_WINDOW
         self.received = self.unread = 0
-        length = request.headers.get(b"content-length")
-        self.declared = int(length) if length is not None and length.isdigit() else None
+        self.declared = request.length
         self.granting = WINDOW - FIRST_WINDOW
         """What the client may send beyond what is read; told with the next window update."""
         self._carrier = carrier
