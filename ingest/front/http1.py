@@ -23,6 +23,7 @@ _WRITE, _BODY, _QUEUE = 1, 2, 4
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 _CHUNK_END = b"0\r\n"
+_OFFER = (b"connection", b"upgrade", b"http2-settings")
 
 
 class _TooLarge(Exception):
@@ -189,10 +190,7 @@ class Http1Connection(Connection):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            # A client may offer another protocol; who answers in this one declines (RFC 9110, section 7.8).
-            self._parser = httptools.HttpRequestParser(self)
-            if rest := data[upgrade.args[0] :]:
-                self.data_received(rest)
+            self._decline(data[upgrade.args[0] :])
             return
         except httptools.HttpParserCallbackError as error:
             self._refuse(431 if isinstance(error.__context__, _TooLarge) else 400)
@@ -207,7 +205,8 @@ class Http1Connection(Connection):
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        self._began, self._size = self.active, 0
+        if self._began is None:
+            self._began, self._size = self.active, 0
         self._url = b""
         self._fields = []
 
@@ -224,7 +223,7 @@ class Http1Connection(Connection):
 
     def on_headers_complete(self) -> None:
         """All before the body is there."""
-        if self.closing:
+        if self.closing or self._parser.should_upgrade():
             return
         version = self._parser.get_http_version()
         headers: dict[bytes, bytes] = {}
@@ -258,6 +257,23 @@ class Http1Connection(Connection):
         if exchange is not None:
             exchange.end()
             self._next()
+
+    def _decline(self, rest: bytes) -> None:
+        """A client may offer another protocol; who answers in this one declines (RFC 9110, section 7.8).
+
+        The parser takes what follows the headers for that protocol, so they are read again without the offer.
+        """
+        method = self._parser.get_method()
+        if method == b"CONNECT":
+            self._refuse(400)
+            return
+        lines = [method + b" " + self._url + b" HTTP/1.1"]
+        lines += [name + b": " + value for name, value in self._fields if name not in _OFFER]
+        if any(name == b"connection" and b"close" in value.lower() for name, value in self._fields):
+            lines.append(b"connection: close")
+        self._began = None
+        self._parser = httptools.HttpRequestParser(self)
+        self.data_received(b"\r\n".join((*lines, b"", rest)))
 
     # What exchanges ask of us.
 

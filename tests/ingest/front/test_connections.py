@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from schema.signal import Signal
-from tests.ingest.front import http2
+from tests.ingest.front import by_hand
 from tests.ingest.requests import one_of
 from tests.support.ingest import RunningIngest, running_ingest
 
@@ -122,16 +122,16 @@ def test_an_old_connection_is_asked_to_end_while_it_is_in_use(strict: RunningIng
 
 
 def test_calls_that_are_cancelled_at_once_end_their_connection(strict: RunningIngest) -> None:
-    with http2.connect(strict.otlp_grpc) as hostile:
-        block = http2.grpc_headers(Signal.TRACES.grpc_method)
+    with by_hand.connect(strict.otlp_grpc) as hostile:
+        block = by_hand.grpc_headers(Signal.TRACES.grpc_method)
         try:
             for number in range(3000):
                 stream = 2 * number + 1
                 hostile.sendall(
-                    http2.frame(http2.HEADERS, http2.END_HEADERS, stream, block)
-                    + http2.frame(http2.RESET, 0, stream, http2.CANCEL.to_bytes(4, "big"))
+                    by_hand.frame(by_hand.HEADERS, by_hand.END_HEADERS, stream, block)
+                    + by_hand.frame(by_hand.RESET, 0, stream, by_hand.CANCEL.to_bytes(4, "big"))
                 )
-            ended = http2.GOAWAY in http2.frames_until_closed(hostile)
+            ended = by_hand.GOAWAY in by_hand.frames_until_closed(hostile)
         except (ConnectionResetError, BrokenPipeError):
             ended = True  # it was closed under our hands, while it had not read all
     assert ended
