@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -19,16 +18,11 @@ from typing import Any
 
 import httpx
 
-from tests.support.maven import TARGET, once
+from tests.support.go import program as build
 
 _FEATURES = "native-histograms,exemplar-storage,metadata-wal-records"
-_MODULE = """module prometheus
-
-go 1.24.0
-
-require github.com/prometheus/prometheus v0.305.0
-"""
-"""Prometheus 3.5.0 for Go, which fetches it from the module proxy that it is set to."""
+_MODULE, _PACKAGE = "github.com/prometheus/prometheus v0.305.0", "github.com/prometheus/prometheus/cmd/prometheus"
+"""Prometheus 3.5.0."""
 
 
 def program() -> Path:
@@ -36,23 +30,7 @@ def program() -> Path:
     given = os.environ.get("TEST_PROMETHEUS")
     if given:
         return Path(given)
-    directory = TARGET / "prometheus"
-    once(directory, _MODULE.encode(), lambda: _build(directory))
-    return directory / "prometheus"
-
-
-def _build(directory: Path) -> None:
-    go = shutil.which("go")
-    if go is None:
-        raise RuntimeError(
-            "the tests need a Prometheus: name one by TEST_PROMETHEUS, or have Go on the PATH to build it"
-        )
-    directory.mkdir(parents=True)
-    (directory / "go.mod").write_text(_MODULE)
-    command = [go, "build", "-mod=mod", "-o", "prometheus", "github.com/prometheus/prometheus/cmd/prometheus"]
-    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=1700, check=False)
-    if done.returncode:
-        raise RuntimeError(f"Prometheus could not be built:\n{done.stderr[-3000:]}")
+    return build("prometheus", _MODULE, _PACKAGE)
 
 
 class Prometheus(AbstractContextManager["Prometheus"]):

@@ -1,0 +1,1 @@
+"""HTTP/2, by the suite of others."""
