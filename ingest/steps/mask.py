@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+import numpy as np
+
 from ingest.answer import Code, Refused, unavailable
 from ingest.batch import Batch
 from ingest.masking.patterns import TooMuchFound
@@ -48,6 +50,7 @@ class Mask:
             policies[tenant.id] = policy
             batch.masking_versions[tenant.id] = policy.version
         try:
+            _forget_unknown(batch, policies)
             self._mask(batch, policies)
         except TooMuchFound:
             if len(batch.tenants) > 1:
@@ -77,3 +80,16 @@ class Mask:
                     found = masker.find(batch.scan, by_call)
             else:
                 return
+
+
+def _forget_unknown(batch: Batch, policies: dict[str, MaskingPolicy | None]) -> None:
+    """Take out fields that OTLP does not define, where something is masked: nobody knows what they hold."""
+    unknown = batch.scan.unknown
+    if not len(unknown):
+        return
+    looked_at = {tenant for tenant, policy in policies.items() if policy is not None and not policy.is_off}
+    of_call = np.array([tenant.id in looked_at for tenant in batch.tenants], np.bool_)
+    rows = np.flatnonzero(of_call[unknown.parent])
+    none = np.zeros(len(rows), np.int64)
+    batch.edits.replace(unknown.tag[rows], unknown.end[rows], np.empty(0, np.uint8), none, none)
+    batch.apply_edits()

@@ -31,6 +31,8 @@ class Tab(IntEnum):
     POSITIVE_COUNTS = 11
     NEGATIVE_COUNTS = 12
     VALUES = 13
+    UNKNOWN = 14
+    """Fields that OTLP does not define, wherever they stand; every signal has it, and the parent is the call."""
 
 
 LISTS = (Tab.BUCKET_COUNTS, Tab.EXPLICIT_BOUNDS, Tab.POSITIVE_COUNTS, Tab.NEGATIVE_COUNTS)

@@ -63,7 +63,7 @@ MAX_ROW_BYTES = 256 << 20
 requests take up to nine for each; an empty attribute of two bytes would take 48."""
 
 _ATTRIBUTE = program(Signal.TRACES).columns[Tab.ATTRIBUTES]
-ATTRIBUTES = int(Tab.ATTRIBUTES)
+ATTRIBUTES, UNKNOWN = int(Tab.ATTRIBUTES), int(Tab.UNKNOWN)
 AT_KEY, AT_VALUE = _ATTRIBUTE["key"].at, _ATTRIBUTE["value"].at
 AT_KIND, AT_NUMBER = _ATTRIBUTE["value.kind"].at, _ATTRIBUTE["value.number"].at
 KEY_TAG, VALUE_TAG = 0x0A, 0x12
@@ -207,9 +207,18 @@ def scan_body(data, p, stop, call, fields, words, base, room, count, ints, longs
         if op == 0:
             if wire == 4:
                 return -ERR_GROUP
+            start = p
             p = skip_field(data, p, end, tag, depth)
             if p < 0:
                 return -p
+            child = get64(count, UNKNOWN)
+            put64(count, UNKNOWN, child + 1)
+            place = 2 * (get64(base, UNKNOWN) + min(child, get64(room, UNKNOWN)) * get64(words, UNKNOWN))
+            put32(ints, place, call)
+            put32(ints, place + 1, 0)
+            put32(ints, place + 2, tag_at)
+            put32(ints, place + 3, start)
+            put32(ints, place + 4, p)
             continue
         column = get32(fields, entry + COLUMN)
         if wire == 2:

@@ -113,7 +113,7 @@ class _Compiler:
             for field in self._messages[message]:
                 fields[(index << FIELD_BITS) | field.number] = self._entry(field, table, columns)
         words = [self._words(table, columns[table]) for table in Tab]
-        used = [1 if columns[table] else 0 for table in Tab]
+        used = [1 if columns[table] or table is Tab.UNKNOWN else 0 for table in Tab]
         return Program(fields.ravel(), np.array(words, np.int64), np.array(used, np.int64), columns)
 
     def _visit(self, message: str, table: Tab | None) -> None:

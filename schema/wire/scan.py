@@ -35,6 +35,7 @@ _BYTES_A_ROW = {
     Tab.POSITIVE_COUNTS: 32,
     Tab.NEGATIVE_COUNTS: 32,
     Tab.VALUES: 256,
+    Tab.UNKNOWN: 4096,
 }
 """First guess of a table's rows: the pass is repeated, with the counts of the first, where it was too low."""
 
@@ -142,6 +143,11 @@ class Scan:
         Column "holder" (Holder) says in which table the parent is.
         """
         return self.table(Tab.VALUES)
+
+    @property
+    def unknown(self) -> Table:
+        """One row a field that OTLP does not define, at any depth; `table.tag` and `table.end` say where it stands."""
+        return self.table(Tab.UNKNOWN)
 
     @property
     def quantiles(self) -> Table:

@@ -8,6 +8,7 @@ from numba import njit
 from ingest.masking.detectors.chars import (
     DASH,
     DIGIT,
+    DOT,
     PLUS,
     SPACE,
     ZERO,
@@ -91,7 +92,9 @@ def match_card(data, begin, end, i, lenient):
         byte, width = separator_at(data, begin, end, p)
         if at(data, begin, end, p) == PLUS:  # a space in a query string
             byte, width = np.int64(SPACE), 1
-        if byte not in (SPACE, DASH) or (separator and byte != separator):
+        if at(data, begin, end, p) == DOT:
+            byte, width = np.int64(DOT), 1
+        if byte not in (SPACE, DASH, DOT) or (separator and byte != separator):
             return best
         if not is_a(at(data, begin, end, p + width), DIGIT):
             return best

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import random
 
 import pytest
+from google.protobuf.message import Message
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from ingest.answer import Code, Refused
@@ -12,9 +14,12 @@ from ingest.masking import patterns
 from otelhouse.rules.errors import InvalidRule
 from otelhouse.rules.memory import MemoryRules
 from otelhouse.rules.rule import Kind
+from schema.signal import Signal
 from tests.ingest.masking.masked import batch_of, bodies_of, mask_of, masked, masked_text
 from tests.ingest.masking.test_places import MAIL, metric_request
 from tests.ingest.requests import logs, span, traces
+from tests.schema.wire.mutate import varint
+from tests.schema.wire.official import REQUEST, random_message
 
 ALL = {"profile": "all"}
 
@@ -119,3 +124,43 @@ def test_a_pattern_that_matches_nearly_everywhere_takes_no_more_memory_than_ther
 def test_a_pattern_that_holds_only_by_itself_is_invalid() -> None:
     with pytest.raises(InvalidRule, match="patterns"):
         masked_text("x", {"patterns": [{"name": "open", "pattern": r"\Qabc"}]})
+
+
+def hide(message: Message, secret: bytes, rng: random.Random) -> None:
+    """Put it into fields that OTLP does not define, in the message and in all below it."""
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for child in value if field.is_repeated else [value]:
+                hide(child, secret, rng)
+    number = rng.choice((30, 31, 500, 100_000))
+    text = varint(number << 3 | 2) + varint(len(secret)) + secret
+    group = varint(number << 3 | 3) + text + varint(number << 3 | 4)
+    card = varint(number << 3) + varint(4111111111111111)
+    message.MergeFromString(rng.choice((text, group, text + card, card + group + text)))
+
+
+@pytest.mark.parametrize("signal", Signal)
+def test_fields_that_otlp_does_not_define_are_taken_out_where_something_is_masked(signal: Signal) -> None:
+    rng = random.Random(signal)
+    for _ in range(100):
+        plain = random_message(REQUEST[signal](), rng)
+        if not len(batch_of(plain).keep):
+            continue  # nothing of a request without items goes to the log
+        hidden = type(plain)()
+        hidden.CopyFrom(plain)
+        hide(hidden, MAIL.encode(), rng)
+        assert MAIL.encode() in hidden.SerializeToString()
+        done = masked(hidden, {"profile": "default"})
+        assert MAIL.encode() not in done.SerializeToString()
+        assert done == masked(plain, {"profile": "default"})
+
+
+def test_fields_that_otlp_does_not_define_stay_where_nothing_is_masked() -> None:
+    request = traces(span("work"))
+    hide(request, MAIL.encode(), random.Random(1))
+    assert masked(request, {"profile": "off"}) == request
+    rules = MemoryRules()
+    rules.apply(Kind.MASKING, "open", {"profile": "off"})
+    batch = batch_of(request, request, tenants=("open", "acme"))
+    mask_of(rules)(batch)
+    assert [MAIL.encode() in body for body in bodies_of(batch)] == [True, False]

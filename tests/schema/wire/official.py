@@ -45,7 +45,7 @@ class Tables:
     """Rows of every table, built by walking the objects with our descriptors."""
 
     def __init__(self, signal: Signal, requests: Iterable[tuple[int, Message]]) -> None:
-        self.rows: dict[Tab, list[Row]] = {tab: [] for tab in Tab}
+        self.rows: dict[Tab, list[Row]] = {tab: [] for tab in Tab if tab is not Tab.UNKNOWN}
         self._messages = MESSAGES[signal]
         for call, request in requests:
             self._walk("Request", request, {}, call, None)
@@ -93,7 +93,7 @@ def bits(field: Field, value: Any) -> int:
 
 def scanned(result: Scan) -> dict[Tab, list[Row]]:
     """The scanner's tables as rows; absent values and columns of sub-message bytes left out."""
-    return {tab: _rows(tab, result.table(tab)) for tab in Tab}
+    return {tab: _rows(tab, result.table(tab)) for tab in Tab if tab is not Tab.UNKNOWN}
 
 
 def _rows(tab: Tab, table: Table) -> list[Row]:
