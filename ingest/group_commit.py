@@ -46,6 +46,9 @@ COLLECT_SECONDS = 0.01
 """What a call waits at most for others while a batch is at the log."""
 RETURN_SECONDS = 0.004
 """What calls wait at most, with nothing at the log, until as many are there as lately were under way at once."""
+_SLACK_SECONDS = 0.0002
+_LEARNING = 0.125
+_MORE_PATIENCE = 1.1
 WARN_SECONDS = 1.0
 """A log that is down is said once in this time, not for each batch."""
 
@@ -92,6 +95,7 @@ class GroupCommit:
         self._timer: asyncio.TimerHandle | None = None
         self._open = self._most_open = 0  # calls that wait or are at the log; their number at most since a batch went
         self._expected = 1
+        self._patience = RETURN_SECONDS
         self._since = 0.0  # when the queue's first call came, a batch went, or the log was done with the last
         self._mailbox: Mailbox | None = None
         self._warned = float("-inf")
@@ -143,14 +147,23 @@ class GroupCommit:
             self._timer = None
         if not self._queue or self._preparing or self._at_log >= BATCHES_AT_LOG:
             return
-        if self._is_time():
+        waited = self._clock.monotonic() - self._since
+        wait = (COLLECT_SECONDS if self._at_log else self._patience) - waited
+        if self._is_time() or wait <= 0:
+            self._learn(waited)
             self._go()
-            return
-        wait = self._since + (COLLECT_SECONDS if self._at_log else RETURN_SECONDS) - self._clock.monotonic()
-        if wait > 0:
-            self._timer = asyncio.get_running_loop().call_later(wait, self._consider)
         else:
-            self._go()
+            self._timer = asyncio.get_running_loop().call_later(wait, self._consider)
+
+    def _learn(self, waited: float) -> None:
+        """Wait for those who come back twice as long as they take: one who does not shall not hold up the others."""
+        if self._at_log or self._expected <= FEW_CALLS:
+            return
+        if len(self._queue) >= self._expected:
+            self._patience += (2 * waited + _SLACK_SECONDS - self._patience) * _LEARNING
+        else:
+            self._patience *= _MORE_PATIENCE
+        self._patience = min(self._patience, RETURN_SECONDS)
 
     def _is_time(self) -> bool:
         """Whether enough calls are there."""
