@@ -31,7 +31,7 @@ ENV PATH=/opt/otelhouse/bin:$PATH \
     NUMBA_CACHE_DIR=/var/cache/otelhouse \
     OTELHOUSE_DATA=/var/lib/otelhouse
 USER otelhouse
-RUN python -m ingest.warm
+RUN python -m otelhouse.warm
 VOLUME /var/lib/otelhouse
 EXPOSE 4317 4318 8080 9464
 ENTRYPOINT ["otelhouse"]

@@ -27,8 +27,8 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	touch $@
 
 # Compiles the kernels into their cache, so that no start of a component pays for it.
-$(VENV)/.warm: $(VENV)/.installed $(wildcard schema/*.py schema/wire/*.py schema/remote_write/*.py ingest/warm.py ingest/masking/*.py ingest/masking/*/*.py)
-	$(BIN)/python -m ingest.warm
+$(VENV)/.warm: $(VENV)/.installed $(wildcard schema/*.py schema/wire/*.py schema/remote_write/*.py otelhouse/warm.py processor/sampling/policies/*.py ingest/masking/*.py ingest/masking/*/*.py)
+	$(BIN)/python -m otelhouse.warm
 	touch $@
 
 web/dist/.built: $(VENV)/.installed $(WEB_SOURCES)

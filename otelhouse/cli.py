@@ -23,6 +23,7 @@ from otelhouse.errors import StartupError
 from otelhouse.keys_cli import keys_app
 from otelhouse.otlp import exporting
 from otelhouse.rules_cli import rules_app
+from otelhouse.sampling_cli import sampling_app
 from otelhouse.telemetry import configure_logs
 from otelhouse.tenants_cli import audit, certificates_app, secrets_app, tenants_app
 
@@ -39,6 +40,7 @@ app.add_typer(tenants_app, name="tenants")
 app.add_typer(certificates_app, name="certificates")
 app.add_typer(secrets_app, name="secrets")
 app.add_typer(rules_app, name="rules")
+app.add_typer(sampling_app, name="sampling")
 app.command("audit")(audit)
 app.command("accounts")(accounts)
 

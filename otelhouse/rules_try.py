@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +14,7 @@ import typer
 from otelhouse import config_sources
 from otelhouse.errors import StartupError
 from otelhouse.metadata_cli import ConfigOption
+from otelhouse.otlp_files import documents
 from schema.signal import Signal
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def _read(paths: list[Path]) -> Sample:
 
     found: Sample = []
     for path in paths:
-        for where, text in _requests(path):
+        for where, text in documents(path):
             try:
                 kind = next((_SIGNALS[key] for key in json.loads(text) if key in _SIGNALS), None)
                 if kind is None:
@@ -93,18 +94,6 @@ def _read(paths: list[Path]) -> Sample:
             except Refused as error:
                 raise StartupError(f"{where}: {error.message}") from None
     return found
-
-
-def _requests(path: Path) -> Iterator[tuple[str, bytes]]:
-    text = path.read_bytes()
-    try:
-        json.loads(text)
-    except ValueError:
-        for number, line in enumerate(text.splitlines(), 1):
-            if line.strip():
-                yield f"{path}:{number}", line
-    else:
-        yield str(path), text
 
 
 def _last(settings: Settings, tenant: str, signal: str, count: int) -> Sample:

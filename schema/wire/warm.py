@@ -1,4 +1,4 @@
-"""The kernels of this room, to be compiled ahead by `ingest/warm.py`."""
+"""The kernels of this room, to be compiled ahead by `otelhouse/warm.py`."""
 
 from __future__ import annotations
 

@@ -105,8 +105,8 @@ def test_the_image_does_not_run_as_root_and_compiles_for_any_cpu() -> None:
     text = (_ROOT / "Dockerfile").read_text()
     final = text.rpartition("\nFROM ")[2]
     assert "USER otelhouse" in final
-    assert final.index("NUMBA_CPU_NAME=") < final.index("ingest.warm")
-    assert final.index("USER otelhouse") < final.index("ingest.warm")
+    assert final.index("NUMBA_CPU_NAME=") < final.index("otelhouse.warm")
+    assert final.index("USER otelhouse") < final.index("otelhouse.warm")
 
 
 def test_the_unit_runs_a_command_with_settings_that_exist() -> None:

@@ -1,4 +1,4 @@
-"""Compiles all kernels ahead, so that no start of a component pays for it: `python -m ingest.warm`.
+"""Compiles all kernels ahead, so that no start of a component pays for it: `python -m otelhouse.warm`.
 
 Numba keeps compiled code in `__pycache__` beside the sources, or in NUMBA_CACHE_DIR: set that for an install that
 cannot be written to. Code is compiled for the CPU at hand; an image that is to run elsewhere sets NUMBA_CPU_NAME
@@ -8,6 +8,7 @@ change of the file that a kernel stands in, but not of a file from which it inli
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -15,10 +16,8 @@ from pathlib import Path
 
 from numba.core.caching import _CacheLocator as CacheLocator
 
-import ingest
-import schema
-
-COMPILE = "from schema.wire.warm import warm; warm(); import ingest.steps.mask"
+ROOMS = ("schema", "ingest", "processor")
+COMPILE = "from schema.wire.warm import warm; warm(); import ingest.steps.mask, processor.sampling.config"
 """Kernels with a signature compile as their module is imported; in a process of its own, after the rest is deleted."""
 
 
@@ -35,8 +34,9 @@ def forget(room: str) -> None:
 
 def main() -> None:
     """Compile everything anew."""
-    for package in (schema, ingest):
-        forget(str(Path(str(package.__file__)).parent))
+    for room in ROOMS:
+        spec = importlib.util.find_spec(room)  # which does not import it
+        forget(str(Path(str(spec.origin if spec else room)).parent))
     subprocess.run([sys.executable, "-c", COMPILE], check=True)
 
 
