@@ -28,16 +28,17 @@ class Kind(IntEnum):
     INT = 2
     FLOAT = 3
     STRING = 4
-    OTHER = 5
-    """Bytes, lists and maps: they are there, and equal nothing."""
+    BYTES = 5
+    OTHER = 6
+    """Lists and maps: they are there, and equal nothing."""
 
 
 @dataclass(frozen=True)
 class Column:
     """One value for all rows (length 1), or one a row.
 
-    `ints` holds BOOL and INT, `floats` FLOAT, `texts` STRING (a StringArray or StringScalar); what is of another kind
-    is zero or empty there. `failed`: rows whose value could not be made.
+    `ints` holds BOOL and INT, `floats` FLOAT, `texts` STRING, BYTES in hexadecimal and OTHER as JSON (a StringArray or
+    StringScalar); what is of another kind is zero or empty there. `failed`: rows whose value could not be made.
     """
 
     kinds: npt.NDArray[np.int8]
@@ -95,7 +96,7 @@ def compare(op: CompareOp, left: Column, right: Column) -> Mask:
     found = np.where(both & ((one == Kind.BOOL) | (one == Kind.INT)), numbers(left.ints, right.ints), found)
     float_pair = _is_number(one) & _is_number(other) & ((one == Kind.FLOAT) | (other == Kind.FLOAT))
     found = np.where(float_pair, numbers(_as_float(left), _as_float(right)), found)
-    pair = both & (one == Kind.STRING)
+    pair = both & ((one == Kind.STRING) | (one == Kind.BYTES))
     if pair.any():
         found = np.where(pair, flags(texts(left.texts, right.texts)), found)
     return np.asarray(found)

@@ -6,13 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from processor.arrays import I64
 from processor.sampling.ottl.columns import Column, Kind, integers, strings
 from processor.sampling.ottl.parse import OttlError
 from processor.sampling.ottl.tree import Path
 from schema.wire import Owner, Scan, Slices, ValueKind
+from schema.wire.text import text_of_values
 
 _KINDS = np.full(256, Kind.OTHER, np.int8)
 for _wire, _kind in (
@@ -21,6 +24,7 @@ for _wire, _kind in (
     (ValueKind.BOOL, Kind.BOOL),
     (ValueKind.INT, Kind.INT),
     (ValueKind.DOUBLE, Kind.FLOAT),
+    (ValueKind.BYTES, Kind.BYTES),
 ):
     _KINDS[_wire] = _kind
 _SPAN_KINDS = pa.array(["Unspecified", "Internal", "Server", "Client", "Producer", "Consumer"])
@@ -86,13 +90,25 @@ def _attribute(scan: Scan, owner: Owner, key: bytes, owners: I64) -> Column:
     at = np.where(there, found, 0)
     kinds = np.where(there, _KINDS[attributes["value.kind"][at]], np.int8(Kind.NIL)).astype(np.int8)
     numbers = attributes["value.number"][at]
-    texts = attributes.slices("value").take(np.where(kinds == Kind.STRING, found, -1))
     return Column(
         kinds,
         np.where((kinds == Kind.INT) | (kinds == Kind.BOOL), numbers, 0),
         np.where(kinds == Kind.FLOAT, np.ascontiguousarray(numbers).view(np.float64), 0.0),
-        texts.to_arrow(),
+        _texts(scan, kinds, found),
     )
+
+
+def _texts(scan: Scan, kinds: npt.NDArray[np.int8], found: I64) -> pa.Array:
+    values = scan.attributes.slices("value")
+    texts = values.take(np.where(kinds == Kind.STRING, found, -1)).to_arrow()
+    if (kinds == Kind.BYTES).any():
+        rows = np.flatnonzero(kinds == Kind.BYTES)
+        written = pa.array([value.hex() for value in values.take(found[rows])], pa.string())
+        texts = pc.replace_with_mask(texts, pa.array(kinds == Kind.BYTES), written)
+    if (kinds == Kind.OTHER).any():
+        written, _ = text_of_values(scan, found[kinds == Kind.OTHER])
+        texts = pc.replace_with_mask(texts, pa.array(kinds == Kind.OTHER), written.cast(pa.string()))
+    return texts
 
 
 def _empty(found: I64) -> pa.Array:

@@ -65,7 +65,7 @@ def test_settings_of_the_block_and_their_defaults() -> None:
         (one("ottl_condition", "{}"), "has no condition"),
         ("sampling_strategy: span-ingest\n" + BODY, "sampling_strategy: only trace-complete"),
         ("decision_wait: soon\n" + BODY, "decision_wait: 'soon' is no duration"),
-        ("tail_sampling: {decision_wait: x, policies: [{name: a, type: trace_flags}]}", "tail_sampling.decision_wait: "),
+        ("tail_sampling: {decision_wait: x, policies: [{name: a, type: latency}]}", "tail_sampling.decision_wait: "),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named_by_its_key(text: str, said: str) -> None:

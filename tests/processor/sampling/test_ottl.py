@@ -73,6 +73,7 @@ def true(condition: str, where: str = "span") -> bool:
         ('IsMatch(attributes["ok"], "true")', True),
         ('IsMatch(attributes["missing"], ".*")', False),
         ('IsMatch(name, "post")', False),
+        ('IsMatch(attributes["raw"], "^78$")', True),  # bytes are text in hexadecimal
         ('IsString(attributes["who"])', True),
         ('IsInt(attributes["who"])', False),
         ('IsInt(attributes["http.status"]) == true', True),

@@ -1,0 +1,1 @@
+"""Tail sampling, beside the real peer."""
