@@ -160,9 +160,7 @@ class Http2Connection(Connection):
         if self._streams.pop(number, None) is None:
             return
         if not stream.ended:
-            self._cut[number] = None
-            if len(self._cut) > _CUT_REMEMBERED:
-                del self._cut[next(iter(self._cut))]
+            self._remember(number)
         if unread := stream.discard():
             self.front.unread -= unread
             self._give_back(unread)
@@ -334,8 +332,8 @@ class Http2Connection(Connection):
         stream = self._streams.get(number)
         if number > self._last:
             raise ProtocolError(frames.PROTOCOL, "the window of a stream that was never opened")
+        self._control()
         if number and stream is None:
-            self._control()
             return
         if size and self._outgoing.widen(number, size):
             self._go_on()
@@ -411,15 +409,20 @@ class Http2Connection(Connection):
 
     def _refuse(self, number: int, error: int) -> None:
         """End a stream that never was."""
-        self._cut[number] = None
+        self._remember(number)
         self._put(frames.reset(number, error))
         self._control()
+
+    def _remember(self, number: int) -> None:
+        """We ended it, and the client may not know yet."""
+        self._cut[number] = None
+        if len(self._cut) > _CUT_REMEMBERED:
+            del self._cut[next(iter(self._cut))]
 
     def _stray(self, number: int) -> None:
         """A frame that belongs to no stream: of one that we ended, or that the client has ended, or that never was."""
         if not number or number > self._last or number % 2 == 0:
             raise ProtocolError(frames.PROTOCOL, "a frame of a stream that is not there")
-        self._control()
         if number not in self._cut:
             raise ProtocolError(frames.STREAM_CLOSED, "the stream has ended")
 

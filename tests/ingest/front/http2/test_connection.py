@@ -245,8 +245,9 @@ def test_other_bytes_than_the_preface_or_settings_end_it() -> None:
         frame(frames.GOAWAY, 0, 0, bytes(8)),
         frame(77, 0, 0),
         data(1, b""),
+        frames.window_update(0, 1),
     ],
-    ids=["ping", "settings", "priority", "goaway", "unknown", "empty data"],
+    ids=["ping", "settings", "priority", "goaway", "unknown", "empty data", "window update"],
 )
 def test_a_flood_of_frames_that_lead_nowhere_ends_the_connection(flood: bytes) -> None:
     async def scenario() -> None:
@@ -281,6 +282,23 @@ def test_a_flood_of_calls_that_are_reset_at_once_ends_the_connection() -> None:
         for number in range(RESETS + 1):
             peer.send(peer.headers(2 * number + 1), frames.reset(2 * number + 1, 8))
         assert await peer.error() == frames.CALM
+
+    run(scenario)
+
+
+def test_what_is_on_its_way_to_calls_that_were_refused_is_no_flood() -> None:
+    async def refuse(exchange: Exchange) -> None:
+        exchange.answer(429, ())
+
+    async def scenario() -> None:
+        peer = Peer(refuse)
+        for number in range(300):
+            stream = 2 * number + 1
+            peer.send(peer.headers(stream))
+            await peer.settle()
+            peer.send(data(stream, bytes(1000)) * 20)
+        assert await peer.error() is None
+        assert len(peer.connection._cut) <= 1000
 
     run(scenario)
 
