@@ -49,7 +49,7 @@ def own_cpu() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def measure(items: int, work: Callable[[], None], pids: Sequence[int] = ()) -> Cost:
+def measure(items: int, work: Callable[[], object], pids: Sequence[int] = ()) -> Cost:
     """Run `work` once; CPU is this process's, or that of `pids` (servers under test) when given."""
 
     def spent() -> float:

@@ -17,10 +17,14 @@ class Traces:
     def __init__(self, scan: Scan) -> None:
         self.scan = scan
         halves = np.ascontiguousarray(scan.items["trace_id"].fixed(16)).view(np.uint64).reshape(-1, 2)
-        _, first, of_span = np.unique(halves, axis=0, return_index=True, return_inverse=True)
+        by_id = np.lexsort((halves[:, 1], halves[:, 0]))  # stable, so that each group begins with its first span
+        begins = np.ones(len(by_id), np.bool_)
+        begins[1:] = (halves[by_id[1:]] != halves[by_id[:-1]]).any(axis=1)
+        first = by_id[begins]
         rank = np.empty(len(first), np.int64)
-        rank[np.argsort(first, kind="stable")] = np.arange(len(first))
-        self.of_span: I64 = rank[of_span.reshape(-1)]
+        rank[np.argsort(first)] = np.arange(len(first))
+        self.of_span: I64 = np.empty(len(by_id), np.int64)
+        self.of_span[by_id] = rank[np.cumsum(begins) - 1]
         self.ids: U8 = halves[np.sort(first)].view(np.uint8).reshape(-1, 16)
 
     def __len__(self) -> int:
