@@ -145,18 +145,21 @@ def test_a_kill_in_the_middle_of_inserts_leaves_whole_blocks(server: ClickHouse,
 
 
 def _insert_until_killed(server: ClickHouse, settings: ClickHouseSettings, seconds: float) -> set[int]:
-    """Blocks that were acknowledged to three writers."""
+    """Blocks that were acknowledged to three writers; it is killed so long after the first."""
     numbers, stored = itertools.count(), set()
+    begun = threading.Event()
 
     def write() -> None:
         with contextlib.suppress(ClickHouseError), contextlib.closing(connect(settings)) as client:
             for number in numbers:
                 insert_arrow(client, "t", _block(number), str(number))
                 stored.add(number)
+                begun.set()
 
     writers = [threading.Thread(target=write) for _ in range(3)]
     for writer in writers:
         writer.start()
+    assert begun.wait(20)
     time.sleep(seconds)
     server.kill()
     for writer in writers:
