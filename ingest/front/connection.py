@@ -142,6 +142,14 @@ class Connection(asyncio.Protocol):
         """It does."""
         self.release(1)
 
+    @abstractmethod
+    def half_closed(self) -> bool:
+        """The client sends nothing more; whether it is still owed answers."""
+
+    def eof_received(self) -> bool:
+        """asyncio says so; true keeps the other direction open, which TLS cannot."""
+        return self.half_closed() and self._transport.get_extra_info("ssl_object") is None
+
     def connection_lost(self, exc: Exception | None) -> None:
         """asyncio says so."""
         self.closing = True

@@ -18,8 +18,10 @@ UNREAD = 256 << 10
 """Bytes of a body that are taken in before they are asked for."""
 _PIPELINED = 8
 """Requests that may wait for the answers to those before them."""
-_WRITE, _BODY, _QUEUE = 1, 2, 4
+_WRITE, _BODY, _QUEUE, _REST, _BROKEN = 1, 2, 4, 8, 16
 """Why nothing is read."""
+_LINE_BYTES = 14
+"""Of a request's first line and the empty one after its headers, beside method and target; of a header 4."""
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 _CHUNK_END = b"0\r\n"
@@ -175,7 +177,9 @@ class Http1Connection(Connection):
         self._queue: deque[Http1Exchange] = deque()
         self._incoming: Http1Exchange | None = None
         self._began: float | None = None  # headers that are not complete
-        self._size = 0
+        self._size = 0  # of headers that are not complete
+        self._consumed = 0  # of what came last, by requests whose headers are complete
+        self._fresh = False  # whether the headers that are not complete began in what came last
         self._url = b""
         self._fields: list[tuple[bytes, bytes]] = []
         self._leaving = False
@@ -183,10 +187,7 @@ class Http1Connection(Connection):
     def data_received(self, data: bytes) -> None:
         """Bytes came."""
         self.active = self.front.now
-        if self._incoming is None:
-            if self._began is None:
-                self._began = self.active
-            self._size += len(data)
+        self._consumed, self._fresh = 0, False
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -198,15 +199,16 @@ class Http1Connection(Connection):
         except httptools.HttpParserError:
             self._refuse(400)
             return
-        if self._began is not None and self._size > self.front.settings.max_header_bytes:
-            self._refuse(431)
+        if self._began is not None:
+            self._size = len(data) - self._consumed if self._fresh else self._size + len(data)
+            if self._size > self.front.settings.max_header_bytes:
+                self._refuse(431)
 
     # What the parser calls.
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        if self._began is None:
-            self._began, self._size = self.active, 0
+        self._began, self._fresh = self.active, True
         self._url = b""
         self._fields = []
 
@@ -227,9 +229,9 @@ class Http1Connection(Connection):
             return
         version = self._parser.get_http_version()
         headers: dict[bytes, bytes] = {}
-        size = len(self._url)
+        size = len(self._parser.get_method()) + len(self._url) + _LINE_BYTES
         for name, value in self._fields:
-            size += len(name) + len(value)
+            size += len(name) + len(value) + 4
             headers[name] = headers[name] + b", " + value if name in headers else value
         if size > self.front.settings.max_header_bytes:
             raise _TooLarge
@@ -238,7 +240,8 @@ class Http1Connection(Connection):
         path = unquote_to_bytes(httptools.parse_url(self._url).path or b"/").decode("latin-1")
         method = self._parser.get_method().decode("latin-1")
         exchange = Http1Exchange(method, path, headers, version, self._parser.should_keep_alive(), self)
-        self._began, self._size = None, 0
+        self._began = None
+        self._consumed += size
         self._incoming = exchange
         self._queue.append(exchange)
         if len(self._queue) == 1:
@@ -248,6 +251,7 @@ class Http1Connection(Connection):
 
     def on_body(self, piece: bytes) -> None:
         """A piece of the body."""
+        self._consumed += len(piece)
         if self._incoming is not None:
             self._incoming.feed(piece)
 
@@ -273,7 +277,16 @@ class Http1Connection(Connection):
             lines.append(b"connection: close")
         self._began = None
         self._parser = httptools.HttpRequestParser(self)
-        self.data_received(b"\r\n".join((*lines, b"", rest)))
+        self.data_received(b"\r\n".join((*lines, b"", b"")))
+        if rest and not self.closing:
+            # In a turn of its own: a client may send very many of them at once.
+            self.hold(_REST)
+            self.loop.call_soon(self._go_on, rest)
+
+    def _go_on(self, rest: bytes) -> None:
+        self.release(_REST)
+        if not self.closing:
+            self.data_received(rest)
 
     # What exchanges ask of us.
 
@@ -303,13 +316,13 @@ class Http1Connection(Connection):
             lines.append(b"connection: close")
         elif not exchange.chunks:
             lines.append(b"connection: keep-alive")
-        return b"\r\n".join((*lines, b"", body))
+        return b"\r\n".join((*lines, b"", b"" if exchange.method == "HEAD" else body))
 
     def respond(self, exchange: Http1Exchange, data: bytes) -> None:
         """Send an exchange's answer; the next one's turn comes."""
         self.active = self.front.now
         self.write(data)
-        if not exchange.lasts:
+        if not (exchange.lasts and exchange.ended):
             self.close()
         else:
             self._next()
@@ -323,15 +336,24 @@ class Http1Connection(Connection):
             return
         self._queue.popleft()
         if self._queue:
-            self.release(_QUEUE)
+            if len(self._queue) <= _PIPELINED:
+                self.release(_QUEUE)
             self.loop.create_task(self.front.serve(self._queue[0]))
         elif self._leaving:
             self.close()
 
     def _refuse(self, status: int) -> None:
-        """Answer what is no request, and end the connection; calls before it are given up."""
+        """Answer what is no request, and end the connection, once whole requests before it are answered."""
+        self._leaving, self._began = True, None
+        self.hold(_BROKEN)
+        if self._incoming is not None:
+            broken, self._incoming = self._incoming, None
+            broken.leave()
+            if broken is self._queue[0]:
+                self.close()
+                return
+            self._queue.remove(broken)
         if self._queue:
-            self.close()
             return
         head = b"HTTP/1.1 %d %s\r\n" % (status, _REASONS[status])
         self.write(head + b"date: " + self.front.date + b"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
@@ -354,10 +376,19 @@ class Http1Connection(Connection):
         settings = self.front.settings
         if self._began is not None and now - self._began > settings.header_timeout_seconds:
             self._refuse(408)
-        elif self._incoming is not None and now - self._incoming.since > settings.request_timeout_seconds:
+        elif (
+            self._incoming is not None
+            and self._incoming is self._queue[0]
+            and now - self._incoming.since > settings.request_timeout_seconds
+        ):
             self._incoming.cut(408, ((b"content-length", b"0"),))
         elif not self._queue and now - self.active > settings.idle_timeout_seconds:
             self.close()
+
+    def half_closed(self) -> bool:
+        """The client sends nothing more; whether it is still owed answers."""
+        self._leaving = True
+        return bool(self._queue) and self._incoming is None
 
     def lost(self) -> None:
         """Nobody is left to answer."""

@@ -57,6 +57,10 @@ class _Unknown(Connection):
         if now - self.active > patience:
             self.close()
 
+    def half_closed(self) -> bool:
+        """It has asked for nothing."""
+        return False
+
     def lost(self) -> None:
         """It has gone again."""
 

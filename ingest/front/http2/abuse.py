@@ -9,7 +9,8 @@ from __future__ import annotations
 CONTROLS = 1000
 CONTROLS_A_SECOND = 50
 CONTROLS_A_CALL = 10
-RESETS = 200
+RESETS = 1000
+"""As many as calls may be under way: a client may give all of them up at once."""
 RESETS_A_SECOND = 50
 
 

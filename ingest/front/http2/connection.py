@@ -12,7 +12,7 @@ from ingest.exchange import Fields
 from ingest.front.connection import UNREAD_BYTES, Connection, Front
 from ingest.front.http2 import frames
 from ingest.front.http2.abuse import Abuse
-from ingest.front.http2.answers import USUAL_BYTES, answer_frames, usual_answer
+from ingest.front.http2.answers import USUAL_BYTES, head_frames, tail_frames, usual_answer
 from ingest.front.http2.headers import (
     FORGET_TABLE,
     CompressionError,
@@ -45,7 +45,7 @@ class Http2Connection(Connection):
         self._decoder = RequestDecoder(settings.max_header_bytes)
         self._max_streams = settings.max_concurrent_streams
         self._streams: dict[int, Stream] = {}
-        self._last = 0
+        self._last = self._promised = 0  # the newest stream, and the newest that we said to look at when we leave
         self._cut: dict[int, None] = {}
         self._left = b""
         self._greeted = self._settled = self._leaving = False
@@ -141,10 +141,17 @@ class Http2Connection(Connection):
             return
         prefix = FORGET_TABLE if self._forget_table else b""
         self._forget_table = False
-        head, *rest = answer_frames(number, status, headers, body, trailers, prefix)
-        self._put(head)
-        if not rest or self._outgoing.send(number, body, rest[-1] if trailers else b""):
+        self._let_go(stream)
+        last = not body and not trailers
+        self._put(b"".join(head_frames(number, status, headers, last, prefix)))
+        if last or self._outgoing.send(number, body, b"".join(tail_frames(number, trailers))):
             self._finish(stream)
+
+    def _let_go(self, stream: Stream) -> None:
+        """Nobody will read what is left of its body."""
+        if unread := stream.discard():
+            self.front.unread -= unread
+            self._give_back(unread)
 
     def _finish(self, stream: Stream) -> None:
         """All of the answer is written."""
@@ -161,9 +168,7 @@ class Http2Connection(Connection):
             return
         if not stream.ended:
             self._remember(number)
-        if unread := stream.discard():
-            self.front.unread -= unread
-            self._give_back(unread)
+        self._let_go(stream)
 
     # Frames, each (stream, flags, payload).
 
@@ -205,6 +210,7 @@ class Http2Connection(Connection):
         self._last = number
         if self._leaving:
             self._decoder.fields(block)  # it changes the table, whoever answers
+            self._remember(number)  # the client learns from our GOAWAY that it was not looked at
             return
         if len(self._streams) >= self._max_streams:
             self._decoder.fields(block)
@@ -232,9 +238,9 @@ class Http2Connection(Connection):
         if stream is None:
             self._stray(number)
         elif stream.ended:
-            self._fail(stream, frames.STREAM_CLOSED)
+            self._wrong(stream, frames.STREAM_CLOSED)
         elif not flags & frames.END_STREAM or any(name.startswith(b":") for name, _ in fields):
-            self._fail(stream, frames.PROTOCOL)
+            self._wrong(stream, frames.PROTOCOL)
         else:
             self._end(stream)
 
@@ -254,21 +260,22 @@ class Http2Connection(Connection):
         stream.received += len(payload)
         if len(payload) < size:
             self._give_back(size - len(payload))
+            stream.granting += size - len(payload)
         if not payload and not flags & frames.END_STREAM:
             self._control()
         if stream.ended:
             self._give_back(len(payload))
-            self._fail(stream, frames.STREAM_CLOSED)
+            self._wrong(stream, frames.STREAM_CLOSED)
         elif stream.window < 0:
             self._give_back(len(payload))
-            self._fail(stream, frames.FLOW_CONTROL)
-        elif stream.gone:
+            self._wrong(stream, frames.FLOW_CONTROL)
+        elif self.front.unread > UNREAD_BYTES and not stream.wanted and not stream.answered:
             self._give_back(len(payload))
-        elif self.front.unread > UNREAD_BYTES and not stream.wanted:
-            self._give_back(len(payload))
-            self._fail(stream, frames.REFUSED)
+            self._wrong(stream, frames.REFUSED)
         else:
-            if payload:
+            if stream.gone or stream.answered:
+                self._give_back(len(payload))
+            elif payload:
                 self.front.unread += len(payload)
                 stream.feed(payload)
             if flags & frames.END_STREAM:
@@ -276,7 +283,7 @@ class Http2Connection(Connection):
 
     def _end(self, stream: Stream) -> None:
         if stream.declared is not None and stream.declared != stream.received:
-            self._fail(stream, frames.PROTOCOL)
+            self._wrong(stream, frames.PROTOCOL)
         else:
             stream.end()
 
@@ -304,15 +311,18 @@ class Http2Connection(Connection):
         if len(payload) % 6:
             raise ProtocolError(frames.FRAME_SIZE, "settings are six bytes each")
         self._control()
+        initial = None
         for name, value in frames.read_settings(payload):
             if name == frames.ENABLE_PUSH and value > 1:
                 raise ProtocolError(frames.PROTOCOL, "ENABLE_PUSH is 0 or 1")
             if name == frames.MAX_FRAME and not frames.FRAME_BYTES <= value <= frames.LARGEST_FRAME:
                 raise ProtocolError(frames.PROTOCOL, "MAX_FRAME_SIZE is out of range")
-            if name == frames.INITIAL_WINDOW and not self._outgoing.resize(value):
-                raise ProtocolError(frames.FLOW_CONTROL, "INITIAL_WINDOW_SIZE is out of range")
+            if name == frames.INITIAL_WINDOW:
+                initial = value
             if name == frames.HEADER_TABLE_SIZE:
                 self._forget_table = True
+        if initial is not None and not self._outgoing.resize(initial):
+            raise ProtocolError(frames.FLOW_CONTROL, "INITIAL_WINDOW_SIZE is out of range")
         self._put(frames.ACK_SETTINGS)
         self._go_on()
 
@@ -338,7 +348,7 @@ class Http2Connection(Connection):
         if size and self._outgoing.widen(number, size):
             self._go_on()
         elif stream is not None:
-            self._fail(stream, frames.FLOW_CONTROL if size else frames.PROTOCOL)
+            self._wrong(stream, frames.FLOW_CONTROL if size else frames.PROTOCOL)
         else:
             raise ProtocolError(frames.FLOW_CONTROL if size else frames.PROTOCOL, "a window of no sense")
 
@@ -351,7 +361,7 @@ class Http2Connection(Connection):
         if not wrong and int.from_bytes(payload[:4], "big") & 0x7FFF_FFFF == number:
             wrong = frames.PROTOCOL
         if wrong and stream is not None:
-            self._fail(stream, wrong)
+            self._wrong(stream, wrong)
         elif wrong:
             self._put(frames.reset(number, wrong))
 
@@ -373,7 +383,8 @@ class Http2Connection(Connection):
         """The same."""
         if not self._leaving:
             self._leaving = True
-            self._put(frames.goaway(self._last, frames.NO_ERROR))
+            self._promised = self._last
+            self._put(frames.goaway(self._promised, frames.NO_ERROR))
             if not self._streams:
                 self._flush()
                 self.close()
@@ -393,6 +404,11 @@ class Http2Connection(Connection):
         if not self._streams and now - self.active > settings.idle_timeout_seconds:
             self._give_up(frames.NO_ERROR)
 
+    def half_closed(self) -> bool:
+        """The client sends nothing more; whether it is still owed answers."""
+        self._leaving, self._promised = True, self._last
+        return bool(self._streams)
+
     def lost(self) -> None:
         """Nobody is left to answer."""
         for stream in list(self._streams.values()):
@@ -406,6 +422,11 @@ class Http2Connection(Connection):
     def _fail(self, stream: Stream, error: int) -> None:
         self._put(frames.reset(stream.number, error))
         self._drop(stream)
+
+    def _wrong(self, stream: Stream, error: int) -> None:
+        """The client made us reset it, which is as cheap for it as to do so itself (CVE-2025-8671)."""
+        self._calm(self._abuse.reset(self.front.now))
+        self._fail(stream, error)
 
     def _refuse(self, number: int, error: int) -> None:
         """End a stream that never was."""
@@ -427,7 +448,7 @@ class Http2Connection(Connection):
             raise ProtocolError(frames.STREAM_CLOSED, "the stream has ended")
 
     def _give_up(self, error: int) -> None:
-        self._put(frames.goaway(self._last, error))
+        self._put(frames.goaway(self._promised if self._leaving else self._last, error))
         self._flush()
         self.close()
 

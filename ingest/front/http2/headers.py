@@ -20,6 +20,7 @@ _ENTRY_BYTES = 32
 _DECODED = 4
 """Times the limit that is decoded all the same, so that the client hears why it is refused."""
 _REMEMBERED = 16
+_MOST_DIGITS = 18
 _RESIZE = 0x20
 """Begins a change of the table's size."""
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")
@@ -70,25 +71,26 @@ class RequestDecoder:
         known = self._known.get(block)
         if known is not None:
             return known
+        before = self._state
         fields = self.fields(block)
-        entries = self._decoder.header_table.dynamic_entries
-        state = (entries[0] if entries else None, len(entries))
-        same = state[0] is self._state[0] and state[1] == self._state[1]
-        if not same:
-            self._state = state
-            self._known.clear()
+        same = self._state is before
         request = self._request(fields)
         if same and len(self._known) < _REMEMBERED and block[0] & 0xE0 != _RESIZE:
             self._known[block] = request
         return request
 
     def fields(self, block: bytes) -> list[tuple[bytes, bytes]]:
-        """Names and values as they came. Raises CompressionError."""
+        """Names and values as they came; any block may change the table. Raises CompressionError."""
         try:
-            return [(bytes(name), bytes(value)) for name, value in self._decoder.decode(block, raw=True)]
+            found = [(bytes(name), bytes(value)) for name, value in self._decoder.decode(block, raw=True)]
         except (HPACKError, ValueError, IndexError) as error:
-            self._known.clear()
             raise CompressionError(str(error)) from None
+        entries = self._decoder.header_table.dynamic_entries
+        newest, count = (entries[0] if entries else None), len(entries)
+        if newest is not self._state[0] or count != self._state[1]:
+            self._state = (newest, count)
+            self._known.clear()
+        return found
 
     def _request(self, fields: list[tuple[bytes, bytes]]) -> Request:
         pseudo: dict[bytes, bytes] = {}
@@ -112,11 +114,13 @@ class RequestDecoder:
             headers.setdefault(b"host", pseudo[b":authority"])
         too_large = size > self._limit or len(fields) > MAX_HEADERS
         length = headers.get(b"content-length")
+        if length is not None and not (length.isdigit() and len(length) <= _MOST_DIGITS):
+            raise MalformedRequest("a content length must be a number")
         return Request(
             pseudo[b":method"].decode("latin-1"),
             unquote_to_bytes(pseudo[b":path"].partition(b"?")[0]).decode("latin-1"),
             headers,
-            int(length) if length is not None and length.isdigit() else None,
+            int(length) if length is not None else None,
             too_large,
         )
 

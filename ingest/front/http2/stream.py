@@ -115,6 +115,8 @@ class Stream(Exchange):
         """Send the answer."""
         if not self.answered and not self.gone:
             self.answered = True
+            if self.method == "HEAD":
+                body = b""
             self._carrier.respond(self, status, headers + self.also if self.also else headers, body, trailers)
 
     def cut(self, status: int, headers: Fields, body: bytes = b"") -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import socket
+import threading
+from pathlib import Path
 
 import pytest
 
 from schema.signal import Signal
 from tests.ingest.requests import one_of
-from tests.support.ingest import RunningIngest
+from tests.support.ingest import RunningIngest, running_ingest
+from tests.support.memory import Peak, resident
 
 BODY = one_of(Signal.TRACES, "by hand").SerializeToString()
 HEAD = b"POST /v1/traces HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-protobuf\r\n"
@@ -163,3 +166,52 @@ def test_a_client_that_takes_no_answers_is_not_read_for_ever(ingest: RunningInge
     with connect(ingest) as connection:
         connection.sendall(POST)
         assert statuses(said(connection, b"\r\n\r\n")) == [b"200"]
+
+
+def test_bodies_of_answers_to_head_are_left_out(ingest: RunningIngest) -> None:
+    with connect(ingest) as connection:
+        connection.sendall(b"HEAD /nowhere HTTP/1.1\r\nhost: x\r\n\r\n" + POST)
+        answer = said(connection, b"HTTP/1.1 200")
+    assert statuses(answer) == [b"404", b"200"]
+    assert b"\r\n\r\nHTTP/1.1 200" in answer
+
+
+def test_a_client_that_ends_its_side_after_its_request_is_answered(ingest: RunningIngest) -> None:
+    with connect(ingest) as connection:
+        connection.sendall(POST)
+        connection.shutdown(socket.SHUT_WR)
+        assert statuses(said(connection)) == [b"200"]
+
+
+def test_what_follows_the_last_request_of_a_connection_does_not_cost_its_answer(ingest: RunningIngest) -> None:
+    last = POST.replace(b"host: x", b"host: x\r\nconnection: close")
+    for rest in (b"\r\n", b"garbage", b"\r\n\r\n" + POST):
+        with connect(ingest) as connection:
+            connection.sendall(last + rest)
+            assert statuses(said(connection)) == [b"200"]
+
+
+def test_very_many_offers_at_once_are_declined_one_after_the_other(ingest: RunningIngest) -> None:
+    offer = b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n"
+    with connect(ingest) as connection:
+        connection.sendall(offer * 3000 + b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        assert statuses(said(connection)) == [b"200"] * 3001
+
+
+def test_requests_without_end_are_read_no_faster_than_they_are_answered(ingest: RunningIngest) -> None:
+    pid = ingest.process.process.pid
+    before = resident(pid)
+    request = b"GET / HTTP/1.1\r\nhost:\r\n\r\n"
+    with connect(ingest) as connection, Peak(pid) as peak:
+        reading = threading.Thread(target=said, args=(connection,))
+        reading.start()
+        connection.sendall(request * 400_000)
+        connection.shutdown(socket.SHUT_WR)
+        reading.join(60)
+    assert peak.bytes - before < 64 << 20
+
+
+def test_a_body_that_never_comes_ends_its_connection_although_it_was_refused(tmp_path: Path, metadata_url: str) -> None:
+    with running_ingest(tmp_path, metadata_url, request_timeout_seconds=0.5) as strict, connect(strict) as connection:
+        connection.sendall(b"POST /nowhere HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\nabc")
+        assert statuses(said(connection)) == [b"404"]

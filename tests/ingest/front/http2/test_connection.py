@@ -303,6 +303,78 @@ def test_what_is_on_its_way_to_calls_that_were_refused_is_no_flood() -> None:
     run(scenario)
 
 
+@pytest.mark.parametrize(
+    "provoke",
+    [
+        lambda stream: data(stream, b"x"),
+        lambda stream: frames.window_update(stream, 0),
+        lambda stream: frame(frames.PRIORITY, 0, stream, bytes(4)),
+    ],
+    ids=["data after the end", "no window", "priority"],
+)
+def test_calls_that_the_client_makes_us_reset_count_as_its_own(provoke: Callable[[int], bytes]) -> None:
+    async def slow(exchange: Exchange) -> None:
+        await asyncio.sleep(3600)
+
+    async def scenario() -> None:
+        peer = Peer(slow, {"max_concurrent_streams": 10})
+        for number in range(3000):
+            if peer.transport.closed:
+                break
+            stream = 2 * number + 1
+            peer.send(peer.headers(stream, end=True), provoke(stream))
+            await asyncio.sleep(0)
+        assert peer.front.under_way <= RESETS + 10
+        assert await peer.error() == frames.CALM
+
+    run(scenario)
+
+
+def test_a_body_that_nobody_will_read_is_let_go_while_its_answer_waits() -> None:
+    async def refuse(exchange: Exchange) -> None:
+        exchange.answer(404, (), b"not found")
+
+    async def scenario() -> None:
+        peer = Peer(refuse, greeting=frames.PREFACE + frames.settings({frames.INITIAL_WINDOW: 0}))
+        for number in range(15):
+            stream = 2 * number + 1
+            peer.send(peer.headers(stream), *(data(stream, bytes(frames.FRAME_BYTES)) for _ in range(8)))
+            await peer.settle()
+            peer.send(*(data(stream, bytes(frames.FRAME_BYTES)) for _ in range(8)))
+            await peer.settle()
+            assert peer.front.unread == 0
+        peer.send(data(1, b"", end=True), frames.window_update(1, 100))
+        assert kinds(await peer.settle(), 1) == [frames.DATA]
+
+    run(scenario)
+
+
+def test_an_answer_to_head_has_no_body() -> None:
+    async def scenario() -> None:
+        peer = Peer()
+        block = peer.encoder.encode([(":method", "HEAD"), *REQUEST[1:]])
+        peer.send(frame(frames.HEADERS, frames.END_HEADERS, 1, block), data(1, b"body", end=True))
+        assert frames.DATA not in kinds(await peer.settle())
+
+    run(scenario)
+
+
+def test_padding_is_given_back_to_the_streams_window() -> None:
+    async def scenario() -> None:
+        peer = Peer()
+        peer.send(peer.headers(1))
+        await peer.settle()
+        left = STREAM_WINDOW
+        for _ in range(5000):
+            assert left >= 1256, "a client that keeps to its windows is stuck"
+            peer.send(frame(frames.DATA, frames.PADDED, 1, b"\xff" + bytes(1000 + 255)))
+            left -= 1256
+            for kind, _, number, payload in await peer.settle():
+                left += int.from_bytes(payload, "big") if kind == frames.WINDOW and number else 0
+
+    run(scenario)
+
+
 def test_a_header_block_without_end_ends_the_connection() -> None:
     async def scenario() -> None:
         peer = Peer(settings={"max_header_bytes": 4096})
@@ -397,6 +469,21 @@ def test_a_drain_lets_what_is_under_way_end_and_takes_nothing_new() -> None:
         assert body_of(found) == b"under way!"
         assert kinds(found, 3) == []
         assert peer.transport.closed
+
+    run(scenario)
+
+
+def test_a_call_that_crosses_our_goodbye_disturbs_none_that_is_under_way() -> None:
+    async def scenario() -> None:
+        peer = Peer()
+        peer.send(peer.headers(1), data(1, b"under way"))
+        await peer.settle()
+        peer.connection.drain()
+        peer.send(peer.headers(3), data(3, b"crossed"), data(3, b"", end=True), data(1, b"!", end=True))
+        found = await peer.settle()
+        assert body_of(found) == b"under way!"
+        promised = [payload[:4] for kind, _, _, payload in found if kind == frames.GOAWAY]
+        assert promised == [(1).to_bytes(4, "big")]
 
     run(scenario)
 

@@ -7,7 +7,8 @@ import random
 import pytest
 from hpack import Decoder, Encoder
 
-from ingest.front.http2.answers import answer_frames, usual_answer
+from ingest.front.http2 import frames
+from ingest.front.http2.answers import head_frames, tail_frames, usual_answer
 from ingest.front.http2.headers import (
     FORGET_TABLE,
     CompressionError,
@@ -101,4 +102,36 @@ def test_a_usual_answer_is_the_same_frames(body: bytes, trailers: tuple[tuple[by
     headers = ((b"a", b"b"),)
     for stream in (1, 77, (1 << 31) - 1):
         joined = stream.to_bytes(4, "big").join(usual_answer(200, headers, body, trailers))
-        assert joined == b"".join(answer_frames(stream, 200, headers, body, trailers))
+        wanted = head_frames(stream, 200, headers, not body and not trailers)
+        if body:
+            wanted.append(frames.frame(frames.DATA, 0 if trailers else frames.END_STREAM, stream, body))
+        assert joined == b"".join(wanted + tail_frames(stream, trailers))
+
+
+def test_a_header_block_larger_than_a_frame_goes_on_in_others() -> None:
+    headers = ((b"a", b"x" * 40_000),)
+    found = head_frames(1, 204, headers, last=True)
+    assert [(frame[3], frame[4]) for frame in found] == [
+        (frames.HEADERS, frames.END_STREAM), (frames.CONTINUATION, 0), (frames.CONTINUATION, frames.END_HEADERS),
+    ]  # fmt: skip
+    assert max(len(frame) for frame in found) == frames.HEAD_BYTES + frames.FRAME_BYTES
+    block = b"".join(frame[frames.HEAD_BYTES :] for frame in found)
+    assert list(Decoder().decode(block)) == [(":status", "204"), ("a", "x" * 40_000)]
+
+
+def test_what_was_known_is_forgotten_when_any_block_changes_the_table() -> None:
+    """Trailers, and headers of calls that are refused, do so too."""
+    encoder, decoder = Encoder(), RequestDecoder(LIMIT)
+    for _ in range(3):
+        block = encoder.encode([*REQUEST, ("authorization", "Bearer a")])
+        assert decoder.request(block).headers[b"authorization"] == b"Bearer a"
+    decoder.fields(encoder.encode([("authorization", "Bearer b")]))
+    for key in ("b", "a", "b"):
+        block = encoder.encode([*REQUEST, ("authorization", f"Bearer {key}")])
+        assert decoder.request(block).headers[b"authorization"] == f"Bearer {key}".encode()
+
+
+@pytest.mark.parametrize("length", ["", "x", "-1", "1" * 5000, "1, 1"])
+def test_a_content_length_that_is_no_number_is_malformed(length: str) -> None:
+    with pytest.raises(MalformedRequest):
+        RequestDecoder(LIMIT).request(Encoder().encode([*REQUEST, ("content-length", length)]))
