@@ -36,6 +36,9 @@ class Answer:
     message: str = ""
 
 
+_WHOLE = {encoding: Answer(Code.OK, (), encode_accepted(Signal.TRACES, encoding, Accepted())) for encoding in Encoding}
+"""The answer where nothing was rejected, the same for all signals."""
+
 Body = Callable[[], Awaitable[bytes]]
 """Reads and inflates the body. Raises Refused. It is called for callers that may send, and for no others."""
 
@@ -79,6 +82,8 @@ class OtlpReceiver:
             _log.exception("a call failed", protocol=self._protocol, signal=signal.name.lower())
             return self.refuse(signal, encoding, Refused(Code.INTERNAL, "the request could not be processed"))
         self._accepted[signal].inc()
+        if not accepted.rejected:
+            return _WHOLE[encoding]
         return Answer(Code.OK, (), encode_accepted(signal, encoding, accepted))
 
     def refuse(self, signal: Signal, encoding: Encoding, refused: Refused) -> Answer:
