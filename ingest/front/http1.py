@@ -10,8 +10,9 @@ from urllib.parse import unquote_to_bytes
 
 import httptools
 
-from ingest.exchange import Disconnected, Exchange, Fields
+from ingest.exchange import Fields
 from ingest.front.connection import UNREAD_BYTES, Connection, Front
+from ingest.front.incoming import Incoming
 
 MAX_HEADERS = 100
 UNREAD = 256 << 10
@@ -32,96 +33,51 @@ class _TooLarge(Exception):
     """The headers are over the limits."""
 
 
-class Http1Exchange(Exchange):
-    """One request. `lasts`: the client leaves the connection open; `since`: when it began."""
+class Http1Exchange(Incoming):
+    """One request. `lasts`: the client leaves the connection open; `chunks`: it can take an answer in chunks."""
 
-    __slots__ = (
-        "_carrier",
-        "_held",
-        "_pieces",
-        "_waiting",
-        "answered",
-        "chunks",
-        "declared",
-        "ended",
-        "expects",
-        "gone",
-        "lasts",
-        "received",
-        "since",
-        "unread",
-    )
+    __slots__ = ("_carrier", "_held", "chunks", "declared", "expects", "lasts")
 
     def __init__(
         self, method: str, path: str, headers: dict[bytes, bytes], version: str, lasts: bool, carrier: Http1Connection
     ) -> None:
-        super().__init__(method, path, headers, carrier.keyless, carrier.sans)
+        super().__init__(method, path, headers, carrier.keyless, carrier.sans, carrier.loop, carrier.front.now)
         self.chunks = version == "1.1"
         self.lasts = lasts
         self.expects = headers.get(b"expect", b"").lower() == b"100-continue" and self.chunks
         length = headers.get(b"content-length", b"")
         self.declared = int(length) if length.isdigit() else 0
-        self.since = carrier.front.now
-        self.ended = self.gone = self.answered = False
-        self.received = self.unread = 0
         self._carrier = carrier
-        self._pieces: list[bytes] = []
-        self._waiting: asyncio.Future[None] | None = None
         self._held = b""
-
-    @property
-    def complete(self) -> bool:
-        """Whether all of the body was read."""
-        return self.ended and not self._pieces
-
-    @property
-    def wanted(self) -> bool:
-        """Whether somebody waits for more of the body."""
-        return self._waiting is not None
 
     def feed(self, piece: bytes) -> None:
         """A piece of the body came."""
         self.received += len(piece)
         if self.gone or self.answered:
             self._bear()
-            return
-        self._pieces.append(piece)
-        self.unread += len(piece)
-        self._carrier.holds(len(piece), self)
-        self._wake()
+        else:
+            self.keep(piece)
+            self._carrier.holds(len(piece), self)
 
     def end(self) -> None:
         """The body is complete."""
-        self.ended = True
-        self._wake()
+        super().end()
         self._bear()
 
     def leave(self) -> None:
         """Nobody is there any more to be answered, or to send the rest."""
-        self.gone = True
-        self._discard()
-        self._wake()
+        self._let_go()
+        super().leave()
 
-    async def read(self) -> bytes:
-        """The next piece. Raises Disconnected."""
-        while not self._pieces:
-            if self.gone:
-                raise Disconnected
-            if self.ended:
-                return b""
-            if self.expects:
-                self.expects = False
-                self._carrier.write(_CONTINUE)
-            self._waiting = self._carrier.loop.create_future()
-            try:
-                await self._waiting
-            finally:
-                self._waiting = None
-        pieces, self._pieces = self._pieces, []
-        piece = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        self.unread -= len(piece)
-        self._carrier.holds(-len(piece), self)
-        return piece
+    def asked(self) -> None:
+        """A client that asked whether it may send the body is told to."""
+        if self.expects:
+            self.expects = False
+            self._carrier.write(_CONTINUE)
+
+    def taken(self, size: int) -> None:
+        """As much may come again."""
+        self._carrier.holds(-size, self)
 
     def answer(self, status: int, headers: Fields, body: bytes = b"", trailers: Fields = ()) -> None:
         """Answer, once the body has come; what nobody read of it is thrown away.
@@ -131,7 +87,7 @@ class Http1Exchange(Exchange):
         if self.answered or self.gone:
             return
         self.answered = True
-        self._discard()
+        self._let_go()
         if not self.ended and not self._bearable():
             self.lasts = False
         self._held = self._carrier.encode(self, status, headers + self.also, body, trailers)
@@ -157,15 +113,9 @@ class Http1Exchange(Exchange):
             held, self._held = self._held, b""
             self._carrier.respond(self, held)
 
-    def _discard(self) -> None:
-        self._pieces.clear()
-        if self.unread:
-            size, self.unread = self.unread, 0
+    def _let_go(self) -> None:
+        if size := self.discard():
             self._carrier.holds(-size, self)
-
-    def _wake(self) -> None:
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(None)
 
 
 class Http1Connection(Connection):

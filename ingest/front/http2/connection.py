@@ -277,7 +277,7 @@ class Http2Connection(Connection):
                 self._give_back(len(payload))
             elif payload:
                 self.front.unread += len(payload)
-                stream.feed(payload)
+                stream.keep(payload)
             if flags & frames.END_STREAM:
                 self._end(stream)
 
