@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -238,6 +239,66 @@ def test_a_call_does_not_wait_long_for_clients_that_stay_away() -> None:
             await house.until_published(number)
             house.log.answer()
             assert await fates(alone) == [Code.OK]
+
+    asyncio.run(scenario())
+
+
+def test_clients_that_are_answered_early_and_come_back_are_not_expected_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "COLLECT_SECONDS", 60.0)
+    monkeypatch.setattr(group_commit, "RETURN_SECONDS", 60.0)
+
+    async def scenario() -> None:
+        house = House()
+        tasks = house.send(*(in_partition(partition, f"{i}") for partition in (0, 1) for i in range(4)))
+        await house.until_published(2)
+        for _, future in house.log.published[:2]:  # one partition after the other, and its clients come back at once
+            future.set_result([0])
+            await asyncio.sleep(0.02)
+            tasks += house.send(*(in_partition(0, f"back {i}") for i in range(4)))
+            await asyncio.sleep(0.02)
+        await house.until_published(3)
+        assert parse_headers(house.log.records[2].headers).items == 8  # type: ignore[union-attr]
+        house.log.answer()
+        assert await fates(tasks) == [Code.OK] * 16
+
+    asyncio.run(scenario())
+
+
+def test_one_that_calls_now_and_then_does_not_hold_up_those_who_come_back_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(group_commit, "RETURN_SECONDS", 5.0)
+
+    async def scenario() -> None:
+        house = House()
+        for number in range(80):
+            tasks = house.send(*(in_partition(0, f"{number} {i}") for i in range(4)))
+            await house.until_published(number + 1)
+            house.log.answer()
+            await fates(tasks)
+        for count, number in ((5, 81), (4, 82)):  # one more than usual, who then stays away
+            began = time.monotonic()
+            tasks = house.send(*(in_partition(0, f"{number} {i}") for i in range(count)))
+            await house.until_published(number)
+            assert time.monotonic() - began < 1
+            house.log.answer()
+            await fates(tasks)
+
+    asyncio.run(scenario())
+
+
+def test_calls_wait_longer_again_when_clients_take_longer_to_come_back() -> None:
+    async def scenario() -> None:
+        house = House()
+        house.commit._patience = least = group_commit.RETURN_SECONDS / 4
+        for number in range(40):
+            house.commit._expected = 4
+            tasks = house.send(*(in_partition(0, f"{number} {i}") for i in range(3)))
+            await house.until_published(number + 1)
+            house.log.answer()
+            await fates(tasks)
+            assert house.commit._patience >= least
+        assert house.commit._patience == group_commit.RETURN_SECONDS
 
     asyncio.run(scenario())
 
