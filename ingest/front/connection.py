@@ -18,6 +18,10 @@ UNREAD_BYTES = 32 << 20
 """Bodies that nobody has asked for yet, over all connections; a call that brings more is refused."""
 WRITE_BYTES = 256 << 10
 """Answers that a client does not take; from there on nothing more of it is read."""
+MAX_HEADERS = 100
+"""Of a request, whichever version of HTTP brings them."""
+_WRITE = 1
+"""Why nothing is read: the client does not take its answers. Each version has reasons of its own beside it."""
 _AGE_SPREAD = 0.1
 """Part by which ages differ, so that clients that came together do not all come back together."""
 
@@ -31,7 +35,6 @@ class Front:
     settings: IngestSettings
     clock: Clock
     application: Callable[[Exchange], Awaitable[None]]
-    draining: bool = False
     under_way: int = 0
     unread: int = 0
     connections: set[Connection] = field(default_factory=set)
@@ -136,11 +139,11 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The client does not take its answers."""
-        self.hold(1)
+        self.hold(_WRITE)
 
     def resume_writing(self) -> None:
         """It does."""
-        self.release(1)
+        self.release(_WRITE)
 
     @abstractmethod
     def half_closed(self) -> bool:

@@ -11,16 +11,15 @@ from urllib.parse import unquote_to_bytes
 import httptools
 
 from ingest.exchange import Fields
-from ingest.front.connection import UNREAD_BYTES, Connection, Front
+from ingest.front.connection import MAX_HEADERS, UNREAD_BYTES, Connection, Front
 from ingest.front.incoming import Incoming
 
-MAX_HEADERS = 100
 UNREAD = 256 << 10
 """Bytes of a body that are taken in before they are asked for."""
 _PIPELINED = 8
 """Requests that may wait for the answers to those before them."""
-_WRITE, _BODY, _QUEUE, _REST, _BROKEN = 1, 2, 4, 8, 16
-"""Why nothing is read."""
+_BODY, _QUEUE, _REST, _BROKEN = 2, 4, 8, 16
+"""Why nothing is read, beside the reason that both versions have."""
 _LINE_BYTES = 14
 """Of a request's first line and the empty one after its headers, beside method and target; of a header 4."""
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"

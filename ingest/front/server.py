@@ -65,7 +65,6 @@ class Server:
         """Take no more connections, tell clients to leave those there are; calls under way have this long to end."""
         until = self._clock.monotonic() + seconds
         front = self._front
-        front.draining = True
         for listener in self._listeners:
             listener.close()
         for connection in list(front.connections):

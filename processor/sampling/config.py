@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from otelhouse.rules.documents.re2 import pattern
@@ -164,10 +164,6 @@ def _policy(value: object, path: str, types: Mapping[str, Build]) -> Named:
     return Named(name, kind, types[kind](found.get(kind) or {}, f"{path}.{kind}"))
 
 
-def _read(value: object, path: str, known: Collection[str], needed: Collection[str] = ()) -> Settings:
-    return fields(value, path, known, needed)
-
-
 def _strings(value: object, path: str) -> tuple[str, ...]:
     if value in (None, []):
         return ()
@@ -193,12 +189,12 @@ def _trace_flags(value: object, path: str) -> Policy:
 
 
 def _latency(value: object, path: str) -> Policy:
-    found = _read(value, path, ("threshold_ms", "upper_threshold_ms"))
+    found = fields(value, path, ("threshold_ms", "upper_threshold_ms"))
     return Latency(_int(found, "threshold_ms", path), _int(found, "upper_threshold_ms", path))
 
 
 def _numeric_attribute(value: object, path: str) -> Policy:
-    found = _read(value, path, ("key", "min_value", "max_value", "invert_match"), ("key",))
+    found = fields(value, path, ("key", "min_value", "max_value", "invert_match"), ("key",))
     least, most = _int(found, "min_value", path), _int(found, "max_value", path)
     if not least and not most:
         raise InvalidRule(path, "min_value or max_value must be there (0 counts as not set, as with the Collector)")
@@ -212,7 +208,7 @@ def _invert(found: Settings, path: str) -> bool:
 
 
 def _probabilistic(value: object, path: str) -> Policy:
-    found = _read(value, path, ("hash_salt", "sampling_percentage"))
+    found = fields(value, path, ("hash_salt", "sampling_percentage"))
     percentage = found.get("sampling_percentage", 0)
     if not isinstance(percentage, int | float) or isinstance(percentage, bool) or not math.isfinite(percentage):
         raise InvalidRule(f"{path}.sampling_percentage", "must be a number")
@@ -220,14 +216,14 @@ def _probabilistic(value: object, path: str) -> Policy:
 
 
 def _status_code(value: object, path: str) -> Policy:
-    found = _read(value, path, ("status_codes",), ("status_codes",))
+    found = fields(value, path, ("status_codes",), ("status_codes",))
     codes = items(found["status_codes"], f"{path}.status_codes", lambda code, at: choice(code, at, CODES), 100)
     return StatusCode(tuple(CODES[code] for code in codes))
 
 
 def _string_attribute(value: object, path: str) -> Policy:
     known = ("key", "values", "enabled_regex_matching", "cache_max_size", "invert_match")
-    found = _read(value, path, known, ("key",))
+    found = fields(value, path, known, ("key",))
     patterns = flag(found.get("enabled_regex_matching", False), f"{path}.enabled_regex_matching")
     _int(found, "cache_max_size", path)  # of the peer's way to match; ours looks at each distinct text once
     values = _strings(found.get("values"), f"{path}.values")
@@ -239,24 +235,24 @@ def _string_attribute(value: object, path: str) -> Policy:
 
 
 def _boolean_attribute(value: object, path: str) -> Policy:
-    found = _read(value, path, ("key", "value", "invert_match"), ("key",))
+    found = fields(value, path, ("key", "value", "invert_match"), ("key",))
     wanted = flag(found.get("value", False), f"{path}.value")
     return BooleanAttribute(_string(found["key"], f"{path}.key"), wanted, _invert(found, path))
 
 
 def _trace_state(value: object, path: str) -> Policy:
-    found = _read(value, path, ("key", "values"), ("key",))
+    found = fields(value, path, ("key", "values"), ("key",))
     return TraceState(_string(found["key"], f"{path}.key"), _strings(found.get("values"), f"{path}.values"))
 
 
 def _span_count(value: object, path: str) -> Policy:
-    found = _read(value, path, ("min_spans", "max_spans"))
+    found = fields(value, path, ("min_spans", "max_spans"))
     return SpanCount(_int(found, "min_spans", path, _INT32), _int(found, "max_spans", path, _INT32))
 
 
 def _limiting(unit: Unit, rate: str) -> Build:
     def build(value: object, path: str) -> Policy:
-        found = _read(value, path, (rate, "burst_capacity"))
+        found = fields(value, path, (rate, "burst_capacity"))
         a_second, burst = _int(found, rate, path), _int(found, "burst_capacity", path)
         return Limiting(unit, a_second, burst if burst > 0 else 2 * a_second)
 
@@ -264,7 +260,7 @@ def _limiting(unit: Unit, rate: str) -> Build:
 
 
 def _ottl_condition(value: object, path: str) -> Policy:
-    found = _read(value, path, ("error_mode", "span", "spanevent"))
+    found = fields(value, path, ("error_mode", "span", "spanevent"))
     mode = choice(found.get("error_mode") or "silent", f"{path}.error_mode", _ERROR_MODES)
     of_spans = _conditions(found.get("span"), f"{path}.span", of_events=False)
     of_events = _conditions(found.get("spanevent"), f"{path}.spanevent", of_events=True)
@@ -284,7 +280,7 @@ def _conditions(value: object, path: str, of_events: bool) -> tuple[Ask, ...]:
 
 
 def _subs(value: object, path: str, key: str, types: Mapping[str, Build]) -> Sequence[Named]:
-    found = _read(value, path, (key,))
+    found = fields(value, path, (key,))
     if found.get(key) in (None, []):
         return ()
     return items(found[key], f"{path}.{key}", lambda each, at: _policy(each, at, types), MOST_POLICIES)
@@ -299,13 +295,13 @@ def _drop(value: object, path: str) -> Policy:
 
 
 def _not(value: object, path: str) -> Policy:
-    found = _read(value, path, ("not_sub_policy",), ("not_sub_policy",))
+    found = fields(value, path, ("not_sub_policy",), ("not_sub_policy",))
     return Not(_policy(found["not_sub_policy"], f"{path}.not_sub_policy", _SHARED).policy)
 
 
 def _composite(value: object, path: str) -> Policy:
     known = ("max_total_spans_per_second", "policy_order", "composite_sub_policy", "rate_allocation")
-    found = _read(value, path, known)
+    found = fields(value, path, known)
     _strings(found.get("policy_order"), f"{path}.policy_order")
     most = _int(found, "max_total_spans_per_second", path)
     subs: tuple[Named, ...] = ()
@@ -330,7 +326,7 @@ def _shares(value: object, path: str) -> dict[str, int]:
         return {}
 
     def read(each: object, at: str) -> tuple[str, int]:
-        found = _read(each, at, ("policy", "percent"), ("policy",))
+        found = fields(each, at, ("policy", "percent"), ("policy",))
         return text(found["policy"], f"{at}.policy"), _int(found, "percent", at)
 
     return dict(items(value, path, read, MOST_POLICIES))

@@ -13,8 +13,8 @@ from hpack import Decoder, HPACKError
 from hpack.table import HeaderTable
 
 from ingest.exchange import Fields, Headers
+from ingest.front.connection import MAX_HEADERS
 
-MAX_HEADERS = 100
 _ENTRY_BYTES = 32
 """What each header counts on top of its bytes (RFC 7541, section 4.1)."""
 _DECODED = 4

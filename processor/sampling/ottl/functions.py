@@ -17,8 +17,6 @@ from processor.sampling.ottl.parse import OttlError
 from processor.sampling.ottl.rows import Rows
 from processor.sampling.ottl.tree import Literal, Value
 
-_ROOT = bytes(8)
-
 
 @dataclass(frozen=True)
 class Answer:
