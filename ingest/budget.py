@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from ingest import metrics
 from ingest.answer import unavailable
+from ingest.expansion import working_bytes
 
 TENANT_PART = 0.9
 """What one tenant may hold, so that a backlog of one leaves room for the others."""
+
+LARGE_PART = 0.75
+"""What a large body takes at most together with the work on it, unless it is larger: it must get in beside others."""
 
 
 class Budget:
@@ -29,13 +33,18 @@ class Budget:
             raise unavailable("too much data is in flight")
         self._taken += size
 
-    def take_for(self, tenant: str, size: int) -> None:
-        """The same for data that is known to be a tenant's. Raises Refused (UNAVAILABLE) when its part is full too."""
+    def take_for(self, tenant: str, size: int) -> int:
+        """The same for data that is known to be a tenant's. Raises Refused (UNAVAILABLE) when its part is full too.
+
+        Returns what was taken beside it for work on it, to be given back with `give` when that is done.
+        """
         held = self._of_tenant.get(tenant, 0)
         if held and held + size > self._limit * TENANT_PART:
             raise unavailable("too much data of this tenant is in flight")
-        self.take(size)
+        working = max(0, min(working_bytes(size), int(self._limit * LARGE_PART) - size))
+        self.take(size + working)
         self._of_tenant[tenant] = held + size
+        return working
 
     def give_for(self, tenant: str, size: int) -> None:
         """Give back what was taken for a tenant."""

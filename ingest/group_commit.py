@@ -59,6 +59,7 @@ _log = get_logger(__name__)
 class _Waiting:
     call: Call
     size: int
+    working: int
     outcome: asyncio.Future[Outcome]
     ticket: Ticket | None
 
@@ -110,11 +111,11 @@ class GroupCommit:
             return Accepted()  # an empty request is a valid one
         size = len(body)
         try:
-            self._budget.take_for(tenant.id, size)
+            working = self._budget.take_for(tenant.id, size)
         except Refused as refused:
             self._accounts.refused(tenant.id, self._signal, refused.code, size)
             raise
-        waiting = _Waiting(Call(tenant, body), size, asyncio.get_running_loop().create_future(), ticket)
+        waiting = _Waiting(Call(tenant, body), size, working, asyncio.get_running_loop().create_future(), ticket)
         if not self._queue:
             self._since = self._clock.monotonic()
         self._queue.append(waiting)
@@ -197,6 +198,7 @@ class GroupCommit:
 
     def _prepared(self, group: Sequence[_Waiting], prepared: Sequence[Prepared]) -> None:
         self._preparing = False
+        self._budget.give(sum(waiting.working for waiting in group))
         for rows, batch in prepared:
             self._send(group[rows.start : rows.stop], batch)
         if self._queue:

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Mapping
 
 from otelhouse.errors import StartupError
-from otelhouse.memory import forget_start
+from otelhouse.memory import forget_start, return_large_blocks
 from otelhouse.telemetry import get_logger
 
 Ready = Callable[[Mapping[str, str]], None]
@@ -42,6 +42,7 @@ def hold_stop_signals() -> None:
 def run_component(run: Callable[[threading.Event, Ready], None]) -> int:
     """Run until it returns, or a signal sets its stop event and it has drained. Returns the exit code."""
     stop = threading.Event()
+    return_large_blocks()
     hold_stop_signals()
     threading.Thread(target=_wait_for_signals, args=(stop,), daemon=True, name="signals").start()
     try:

@@ -6,7 +6,7 @@ unit, temporality and a share of the points in order, means the same as the whol
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,52 +51,55 @@ class _Call:
         self._large = scan.items.end - scan.items.start > LARGEST
 
     def render(self) -> bytes:
-        resources = self._scan.resources
-        return b"".join(
-            self._resource(part) if isinstance(part, int) else part
-            for part in self._parts(self._start, self._end, resources, self._resources)
-        )
+        return b"".join(self._walk(self._start, self._end, self._scan.resources, self._resources, self._resource))
 
-    def _resource(self, row: int) -> bytes:
+    def _resource(self, row: int) -> Iterable[bytes]:
         table, scopes = self._scan.resources, self._scan.scopes
-        inside = _children(scopes, row)
-        parts = self._parts(int(table.start[row]), int(table.end[row]), scopes, inside)
-        return _field(RESOURCE, b"".join(self._scope(p) if isinstance(p, int) else p for p in parts))
+        inside = np.arange(*_children(scopes, row))
+        return _field(RESOURCE, self._walk(int(table.start[row]), int(table.end[row]), scopes, inside, self._scope))
 
-    def _scope(self, row: int) -> bytes:
+    def _scope(self, row: int) -> Iterable[bytes]:
         table, items = self._scan.scopes, self._scan.items
-        inside = _children(items, row)
+        inside = np.arange(*_children(items, row))
         inside = inside[self._large[inside]]
-        parts = self._parts(int(table.start[row]), int(table.end[row]), items, inside)
-        return _field(SCOPE, b"".join(self._metric(p) if isinstance(p, int) else p for p in parts))
+        return _field(SCOPE, self._walk(int(table.start[row]), int(table.end[row]), items, inside, self._metric))
 
-    def _metric(self, row: int) -> bytes:
+    def _metric(self, row: int) -> Iterable[bytes]:
         """The metric's field, or the fields of its pieces."""
         items, points = self._scan.items, self._scan.points
-        inside = _children(points, row)
+        first, last = _children(points, row)
         whole = self._bytes(int(items.tag[row]), int(items.end[row]))
-        if len(inside) < 2:
-            return whole
-        start, body, end = self._data_field(row, int(points.tag[inside[0]]))
+        if last - first < 2:
+            return [whole]
+        start, body, end = self._data_field(row, int(points.tag[first]))
         outside = self._bytes(int(items.start[row]), start) + self._bytes(end, int(items.end[row]))
-        between = [part for part in self._parts(body, end, points, inside) if not isinstance(part, int)]
-        kept = b"".join(between)
+        # Points follow each other as a rule: an array has a run of them as one.
+        tags, ends = points.tag[first:last], points.end[first:last]
+        breaks = np.flatnonzero(tags[1:] != ends[:-1]) + 1
+        between = (self._bytes(int(ends[at - 1]), int(tags[at])) for at in breaks.tolist())
+        kept = b"".join((self._bytes(body, int(tags[0])), *between, self._bytes(int(ends[-1]), end)))
         # What each piece repeats must leave room, or the pieces are more than the whole.
         room = LARGEST - len(outside) - len(kept)
         if room < LARGEST // 2:
-            return whole
+            return [whole]
         number = int(items["data"][row])
-        return b"".join(_field(METRIC, outside + _field(number, kept + share)) for share in self._shares(inside, room))
+        shares = self._shares(tags, ends, breaks, room)
+        pieces = (_field(METRIC, [outside, *_field(number, [kept, share])]) for share in shares)
+        return (part for piece in pieces for part in piece)
 
-    def _shares(self, rows: npt.NDArray[np.int64], room: int) -> Iterator[bytes]:
-        """The points' fields in turn, as many in each share as fit, at least one."""
-        tag, end = self._scan.points.tag[rows], self._scan.points.end[rows]
-        first = 0
-        while first < len(rows):
-            reach = np.cumsum(end[first:] - tag[first:])
-            count = max(1, int(np.searchsorted(reach, room, "right")))
-            yield b"".join(self._bytes(int(tag[i]), int(end[i])) for i in range(first, first + count))
-            first += count
+    def _shares(
+        self, tag: npt.NDArray[np.int64], end: npt.NDArray[np.int64], breaks: npt.NDArray[np.int64], room: int
+    ) -> Iterator[bytes]:
+        """The points' fields in turn, as many in each share as fit, at least one; a run ends before each break."""
+        reach = np.cumsum(end - tag)
+        first = before = 0
+        while first < len(tag):
+            last = max(first + 1, int(np.searchsorted(reach, before + room, "right")))
+            inner = breaks[np.searchsorted(breaks, first, "right") : np.searchsorted(breaks, last)].tolist()
+            runs = zip([first, *inner], [*inner, last], strict=True)
+            yield b"".join(self._bytes(int(tag[i]), int(end[j - 1])) for i, j in runs)
+            before = int(reach[last - 1])
+            first = last
 
     def _data_field(self, row: int, point: int) -> tuple[int, int, int]:
         """Where the field begins, its body begins and ends that holds the metric's points."""
@@ -113,11 +116,13 @@ class _Call:
             else:
                 p = skip_field(base, p, end, tag, 0)
 
-    def _parts(self, start: int, end: int, table: Table, rows: npt.NDArray[np.int64]) -> Iterator[bytes | int]:
-        """What lies in start..end, in order: row numbers, and the bytes between them."""
+    def _walk(
+        self, start: int, end: int, table: Table, rows: npt.NDArray[np.int64], render: Callable[[int], Iterable[bytes]]
+    ) -> Iterator[bytes]:
+        """What lies in start..end, in order: the bytes between the rows, and what each row is rendered to."""
         for row in rows.tolist():
             yield self._bytes(start, int(table.tag[row]))
-            yield row
+            yield from render(row)
             start = int(table.end[row])
         yield self._bytes(start, end)
 
@@ -125,17 +130,18 @@ class _Call:
         return self._scan.data[start:end].tobytes()
 
 
-def _children(table: Table, parent: int) -> npt.NDArray[np.int64]:
-    """Rows of a table under one parent; its `parent` does not decrease."""
-    return np.arange(np.searchsorted(table.parent, parent), np.searchsorted(table.parent, parent, "right"))
+def _children(table: Table, parent: int) -> tuple[int, int]:
+    """Rows of a table under one parent -> the first, and the one after the last; its `parent` does not decrease."""
+    return int(np.searchsorted(table.parent, parent)), int(np.searchsorted(table.parent, parent, "right"))
 
 
-def _field(number: int, body: bytes) -> bytes:
-    """A delimited field."""
+def _field(number: int, body: Iterable[bytes]) -> list[bytes]:
+    """A delimited field, in pieces: joined once, at the end, a giant is held once."""
+    parts = list(body)
     header = bytearray((number << 3 | 2,))
-    length = len(body)
+    length = sum(map(len, parts))
     while length >= 0x80:
         header.append(length & 0x7F | 0x80)
         length >>= 7
     header.append(length)
-    return bytes(header) + body
+    return [bytes(header), *parts]

@@ -45,3 +45,22 @@ def test_one_large_call_of_a_tenant_is_always_let_in_when_nothing_else_is_there(
     assert not refused(budget, "big", 1000)
     budget.give_for("big", 1000)
     assert budget.share == 0
+
+
+def test_a_large_body_keeps_room_for_the_work_on_it_until_that_is_done() -> None:
+    budget = Budget(96 << 20)
+    working = budget.take_for("big", 20 << 20)
+    assert working == 40 << 20
+    assert refused(budget, "other", 40 << 20)
+    budget.give(working)
+    assert not refused(budget, "other", 40 << 20)
+
+
+def test_a_small_body_keeps_none() -> None:
+    assert Budget(96 << 20).take_for("small", 1 << 20) == 0
+
+
+def test_a_large_body_gets_in_beside_others() -> None:
+    budget = Budget(96 << 20)
+    budget.take(20 << 20)
+    assert budget.take_for("big", 64 << 20) <= 8 << 20
