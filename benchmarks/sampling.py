@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from benchmarks import payloads
 from benchmarks.harness import Table, in_turn, measure
-from processor.sampling.config import TailSampling, parse_yaml
-from processor.sampling.decide import decide
-from processor.sampling.traces import Traces
+from otelhouse.sampling.config import TailSampling, parse_yaml
+from otelhouse.sampling.decide import decide
+from otelhouse.sampling.traces import Traces
 from schema.signal import Signal
 from schema.wire import Scan, join, scan
 

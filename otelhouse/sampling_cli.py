@@ -27,9 +27,9 @@ def decide(
     spans: Annotated[Path, typer.Option(help="Traces in OTLP JSON: one document, or one a line.")],
 ) -> None:
     """Print what a policy does with traces, a JSON line a trace: {"traceId", "sampled", "policy", "reason"}."""
-    from processor.sampling.config import parse_yaml
-    from processor.sampling.decide import decide as decide_all
-    from processor.sampling.traces import Traces
+    from otelhouse.sampling.config import parse_yaml
+    from otelhouse.sampling.decide import decide as decide_all
+    from otelhouse.sampling.traces import Traces
     from schema.signal import Signal
     from schema.wire import join, scan
 

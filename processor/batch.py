@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from otelhouse.bus.contract import Record
-from processor.arrays import I32, U8, U64
 from processor.window import Window
+from schema.arrays import I32, U8, U64
 from schema.hash import xxh64_bytes
 from schema.signal import Signal
 from schema.wire import ErrorCode, Scan, join, scan

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from processor.arrays import I32, I64, U8, U64
 from processor.batch import Batch
+from schema.arrays import I32, I64, U8, U64
 
 # DateTime64(9) ends in 2262, with the signed 64-bit count of nanoseconds.
 _LAST_NS = np.uint64(2**63 - 1)

@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from processor.arrays import I64, U64
 from processor.batch import Batch
 from processor.columns import place, rows_of
 from processor.ids import mixed
+from schema.arrays import I64, U64
 from schema.arrow import RESOURCES
 from schema.wire import Owner, ValueKind
 from schema.wire.maps import to_map

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from processor.arrays import I32
 from processor.batch import Batch
+from schema.arrays import I32
 from schema.wire import Owner
 from schema.wire.maps import to_map
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from processor.arrays import U64, Mask
+from schema.arrays import U64, Mask
 from schema.prometheus_name import EXACT_SCOPE, MetricKind
 from schema.wire import Owner, Scan, ValueKind
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from processor.arrays import F64, I64, U64
 from processor.batch import Batch
 from processor.ids import mixed, segment_sums
 from processor.metrics_rows.exact import type_hashes
 from processor.metrics_rows.shape import Shape
 from processor.resources import Resources
+from schema.arrays import F64, I64, U64
 from schema.wire import Owner
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from processor.arrays import I64, U64, Mask
+from schema.arrays import I64, U64, Mask
 
 _MOST_PARTS = 4_000_000
 

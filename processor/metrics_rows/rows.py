@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from processor.arrays import F64, I32, I64
 from processor.batch import Batch
 from processor.columns import block, fixed, milliseconds, place, rows_of
 from processor.metrics_rows.exact import only_exemplars
 from processor.metrics_rows.samples import part_values
 from processor.metrics_rows.series import Resolved
 from processor.metrics_rows.shape import Shape
+from schema.arrays import F64, I32, I64
 from schema.arrow import EXEMPLARS, SAMPLES
 from schema.prometheus_name import MetricKind
 from schema.wire import Owner

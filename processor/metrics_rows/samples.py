@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from processor.arrays import F64
 from processor.metrics_rows.shape import Shape
+from schema.arrays import F64
 from schema.prometheus_name import MetricKind
 from schema.wire import Scan
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from processor.arrays import I64, U64
 from processor.batch import Batch
 from processor.columns import place, rows_of
 from processor.metrics_rows.identity import point_identities, target_identities
@@ -15,6 +14,7 @@ from processor.metrics_rows.known import KnownSeries
 from processor.metrics_rows.shape import Shape
 from processor.metrics_rows.translate import Series, Translator
 from processor.resources import Resources
+from schema.arrays import I64, U64
 from schema.arrow import SERIES
 
 

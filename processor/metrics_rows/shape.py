@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from processor.arrays import F64, I64, U8, U64, Mask
+from schema.arrays import F64, I64, U8, U64, Mask
 from schema.prometheus_name import MetricKind
 from schema.wire import Scan
 

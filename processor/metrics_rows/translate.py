@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from processor.arrays import I64
 from processor.batch import Batch
 from processor.metrics_rows import labels as label
 from processor.metrics_rows.exact import TYPE_KEY, exact_metrics
 from processor.metrics_rows.labels import Labels
 from processor.metrics_rows.shape import Shape
+from schema.arrays import I64
 from schema.prometheus_name import MetricKind, translated_family
 from schema.wire import Owner
 from schema.wire.text import text_of_values

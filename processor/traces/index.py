@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from processor.arrays import I64, U8, U64
 from processor.batch import Batch
 from processor.columns import block, fixed, nanoseconds, place, rows_of
 from processor.traces.spans import durations
+from schema.arrays import I64, U8, U64
 from schema.arrow import TRACE_INDEX
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from processor.arrays import I64, U64
 from processor.batch import Batch
 from processor.columns import block, fixed, nanoseconds, offsets_of, place, rows_of, within
 from processor.resources import Resources
 from processor.scopes import scope_columns
 from processor.traces.weight import adjusted_counts
+from schema.arrays import I64, U64
 from schema.arrow import SPANS
 from schema.wire import Owner
 from schema.wire.maps import to_map

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from processor.arrays import F64
+from schema.arrays import F64
 
 _MEMBER = r"(?:^|,)[ \t]*ot=(?P<member>[^,]*)"
 _THRESHOLD = r"(?:^|;)th:(?P<th>[0-9a-f]{1,14})(?:;|[ \t]*$)"

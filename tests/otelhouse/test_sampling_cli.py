@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from otelhouse.cli import app
 from otelhouse.errors import StartupError
-from tests.processor.sampling.made import otlp_json, requests, resource, span, trace_id
+from tests.otelhouse.sampling.made import otlp_json, requests, resource, span, trace_id
 
 POLICY = """
 processors:

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from tests.processor.sampling.made import Trace, Value, policy, resource, span
+from tests.otelhouse.sampling.made import Trace, Value, policy, resource, span
 
 _KEYS = ("n", "s", "b", "mixed")
 _STATES = ("", "k=v", "a=b,k=w", "k=v,k=v", "K=v", "k=v2,x@y=z", "ot=th:8,k=v")

@@ -23,11 +23,11 @@ import grpc
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from processor.sampling.config import parse
-from processor.sampling.decide import decide
+from otelhouse.sampling.config import parse
+from otelhouse.sampling.decide import decide
 from schema.signal import Signal
 from tests.conformance.sampling.generated import policies, trace
-from tests.processor.sampling.made import columns, requests
+from tests.otelhouse.sampling.made import columns, requests
 from tests.support.collector import program
 
 CASES, TRACES = 150, 250

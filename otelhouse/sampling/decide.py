@@ -1,0 +1,79 @@
+"""The verdict on each trace from what all policies say of it.
+
+As the peer does: drop policies are asked first, and one that drops decides. Else any policy that samples does; of
+several, the one with the lowest threshold is named, and of those the first. A policy that fails says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from otelhouse.sampling.config import Named, TailSampling
+from otelhouse.sampling.policy import Decision
+from otelhouse.sampling.traces import Traces
+from schema.arrays import I64, Mask
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """By trace: whether it is kept, and the place in `policies` of what decided (-1: none did).
+
+    `failed`: whether a policy failed on it; `too_large`: whether it was dropped for its size alone.
+    """
+
+    policies: tuple[Named, ...]
+    sampled: Mask
+    policy: I64
+    failed: Mask
+    too_large: Mask
+
+    def named(self, trace: int) -> Named | None:
+        """What decided."""
+        place = int(self.policy[trace])
+        return self.policies[place] if place >= 0 else None
+
+    def reason(self, trace: int) -> str:
+        """Why, in words."""
+        named = self.named(trace)
+        if self.too_large[trace]:
+            return "the trace is larger than maximum_trace_size_bytes"
+        if named is not None:
+            return f"{'dropped' if named.type == 'drop' else 'sampled'} by a policy of type {named.type}"
+        return "no policy sampled it" + (", and one or more failed" if self.failed[trace] else "")
+
+
+def decide(sampling: TailSampling, traces: Traces, now_ns: int = 0) -> Verdicts:
+    """Decide all traces at once; policies with limits take them in their order."""
+    count = len(traces)
+    policy = np.full(count, -1, np.int64)
+    failed = np.zeros(count, np.bool_)
+    too_large = np.zeros(count, np.bool_)
+    if sampling.max_trace_bytes:
+        too_large = np.asarray(traces.size_bytes > sampling.max_trace_bytes)
+    left = ~too_large
+    sampled = np.zeros(count, np.bool_)
+    threshold = np.full(count, 1 << 62, np.int64)
+    for place, named in _in_order(sampling.policies):
+        asked = left & ~sampled if sampling.first_match else left
+        said = named.policy.evaluate(traces, asked, now_ns)
+        failed |= asked & (said == Decision.ERROR)
+        dropped = asked & (said == Decision.DROPPED)
+        policy[dropped] = place
+        left = left & ~dropped
+        kept = asked & (said == Decision.SAMPLED)
+        sampled |= kept
+        better = kept & (threshold > named.policy.threshold)
+        policy[better] = place
+        threshold[better] = named.policy.threshold
+    return Verdicts(sampling.policies, sampled, policy, failed, too_large)
+
+
+def _in_order(policies: tuple[Named, ...]) -> Iterator[tuple[int, Named]]:
+    """Drop policies first."""
+    for drop in (True, False):
+        for place, named in enumerate(policies):
+            if (named.type == "drop") == drop:
+                yield place, named
