@@ -17,6 +17,8 @@ _TIMES = {
     "samples": ("time", "time"),
     "exemplars": ("time", "time"),
     "trace_index": ("min_time", "max_time"),
+    "red": ("time", "time"),
+    "service_edges": ("time", "time"),
     "series": None,
     "resources": None,
 }

@@ -11,7 +11,7 @@ import pyarrow as pa
 _WORD = pa.dictionary(pa.int32(), pa.string())
 _TRACE_ID, _SPAN_ID = pa.binary(16), pa.binary(8)
 _MAP, _KEYS = pa.map_(pa.string(), pa.string()), pa.list_(pa.string())
-_NS, _MS = pa.timestamp("ns", "UTC"), pa.timestamp("ms", "UTC")
+_NS, _MS, _S = pa.timestamp("ns", "UTC"), pa.timestamp("ms", "UTC"), pa.timestamp("s", "UTC")
 
 _PLACE: dict[str, pa.DataType] = {"tenant": _WORD, "class": pa.uint8(), "day": pa.date32()}
 _SCOPE: dict[str, pa.DataType] = {
@@ -121,6 +121,46 @@ EXEMPLARS = _table(
     _BLOCK,
 )
 
+_HISTOGRAM: dict[str, pa.DataType] = {"buckets": pa.list_(pa.int16()), "counts": pa.list_(pa.float64())}
+
+RED = _table(
+    _PLACE,
+    {
+        "time": _S,
+        "service": _WORD,
+        "operation": pa.string(),
+        "kind": pa.uint8(),
+        "status": pa.uint8(),
+        "entry": pa.bool_(),
+        "dimensions": _MAP,
+        "overflow": pa.bool_(),
+        "requests": pa.float64(),
+        "spans": pa.uint64(),
+        "duration_ns": pa.float64(),
+    },
+    _HISTOGRAM,
+    _BLOCK,
+)
+
+SERVICE_EDGES = _table(
+    _PLACE,
+    {
+        "time": _S,
+        "client": _WORD,
+        "server": _WORD,
+        "connection": _WORD,
+        "virtual": _WORD,
+        "requests": pa.float64(),
+        "errors": pa.float64(),
+    },
+    {
+        f"{side}_{name}": kind
+        for side in ("client", "server")
+        for name, kind in ({"duration_ns": pa.float64()} | _HISTOGRAM).items()
+    },
+    _BLOCK,
+)
+
 TABLES: dict[str, pa.Schema] = {
     "spans": SPANS,
     "trace_index": TRACE_INDEX,
@@ -129,5 +169,7 @@ TABLES: dict[str, pa.Schema] = {
     "series": SERIES,
     "samples": SAMPLES,
     "exemplars": EXEMPLARS,
+    "red": RED,
+    "service_edges": SERVICE_EDGES,
 }
 """Schema of every table that the processor writes, by table name."""

@@ -24,7 +24,16 @@ MAX_TOKENS = 4_000
 MAX_DEPTH = 20
 MAX_COST = 1_000
 
-_DATABASE = {"services": 50, "trace": 50, "traces": 50, "logs": 50, "metricNames": 50, "root": 20, "spans": 20}
+_DATABASE = {
+    "services": 50,
+    "serviceGraph": 50,
+    "trace": 50,
+    "traces": 50,
+    "logs": 50,
+    "metricNames": 50,
+    "root": 20,
+    "spans": 20,
+}
 
 
 class CostLimit(ValidationRule):

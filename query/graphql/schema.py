@@ -25,9 +25,11 @@ from query.graphql.inputs import (
 )
 from query.graphql.logs import LogConnection, log_page
 from query.graphql.scalars import SCALARS
+from query.graphql.service_graph import ServiceGraph, to_service_graph
 from query.graphql.services import Service, to_service
 from query.graphql.traces import Info, Trace, TraceConnection, one_trace, trace_page
 from query.read.metric_names import metric_names
+from query.read.service_graph import service_graph
 from query.read.services import services
 from query.source import Range
 
@@ -50,7 +52,13 @@ class Query:
         context = info.context
         now = context.clock.now_ns()
         wanted = to_range(range) if range else Range(now - _HOUR, now)
-        return [to_service(row) for row in await services(context.database, context.tenant, wanted)]
+        return [to_service(row) for row in await services(context.database, context.tenant, wanted, now)]
+
+    @strawberry.field(description="Which services ask which in the range, and whom else.")
+    async def service_graph(self, info: Info, range: TimeRange) -> ServiceGraph:
+        context = info.context
+        found = await service_graph(context.database, context.tenant, to_range(range), context.clock.now_ns())
+        return to_service_graph(found)
 
     @strawberry.field(description="One trace by its id; null if nothing of it is stored.")
     async def trace(self, info: Info, id: strawberry.ID) -> Trace | None:

@@ -1,21 +1,15 @@
-"""Rate, errors and duration of each service, from the spans by which work enters it."""
+"""Rate, errors and duration of each service, as measured before sampling of the spans by which work enters."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 from query.database import Database
-from query.plan.tree import Alias, Call, Column, Expression, Number, Order, Param, Select, any_of, call, equals
-from query.read.values import ZERO_SPAN
+from query.plan.tree import Alias, Column, Number, Order, Select, call, equals
+from query.read.buckets import merged, percentile, steps
 from query.source import Range, source
 
-# Percentiles take whole weights: sixteenths keep the fractions that sampling rates have.
-_SCALE = 16
-# Durations are rounded down to this many leading bits (0.025 %), so that a service has some 100,000 different ones
-# at most, whatever its traffic. A t-digest takes less, but interpolates between far values under uneven weights.
-_BITS = 12
-
-_SERVER, _CONSUMER, _ERROR = 2, 5, 2
+_ERROR = 2
 
 
 class ServiceRow(NamedTuple):
@@ -29,40 +23,32 @@ class ServiceRow(NamedTuple):
     p99_ms: float
 
 
-async def services(database: Database, tenant: str, range: Range) -> list[ServiceRow]:
-    """Services by name. Each span counts as many requests as it stands for after sampling.
+async def services(database: Database, tenant: str, range: Range, now: int) -> list[ServiceRow]:
+    """Services by name, in the tens of seconds that the range touches. Each span counts for those it stands for.
 
-    Entry spans are those of kind SERVER or CONSUMER, and those without a parent. A percentile is a duration that
-    occurred, 0.025 % too low at worst.
+    Entry spans are those of kind SERVER or CONSUMER, and those without a parent. A percentile is within 2.2 %.
     """
-    count = Column("adjusted_count")
-    failed = equals(Column("status"), Number(_ERROR))
-    weight = call("toUInt64", call("ceil", call("multiply", count, Number(_SCALE))))
-    percentiles = Call("quantilesExactWeighted", (_rounded(Column("duration_ns")), weight), (0.5, 0.95, 0.99))
-    orphan = equals(Column("parent_id"), call("toFixedString", call("unhex", Param("String", ZERO_SPAN)), Number(8)))
-    entry = any_of(call("in", Column("kind"), call("tuple", Number(_SERVER), Number(_CONSUMER))), orphan)
+    covered = steps(range, now)
+    requests = Column("requests")
     select = Select(
         (
             Alias(Column("service"), "f_service"),
-            Alias(call("sum", count), "requests"),
-            Alias(call("sumIf", count, failed), "errors"),
-            Alias(percentiles, "durations"),
+            Alias(call("sum", requests), "f_requests"),
+            Alias(call("sumIf", requests, equals(Column("status"), Number(_ERROR))), "f_errors"),
+            merged("f_durations"),
         ),
-        source("spans", tenant, range),
-        where=(entry,),
+        source("red", tenant, covered.range),
+        where=(Column("entry"),),
         group_by=(Column("service"),),
         order_by=(Order(Column("service")),),
         limit=10_000,
     )
-    seconds = max(range.seconds, 1e-9)
     return [
-        ServiceRow(name, requests / seconds, errors / requests if requests else 0.0, *(ns / 1e6 for ns in durations))
+        ServiceRow(
+            name,
+            requests / covered.seconds,
+            errors / requests if requests else 0.0,
+            *((percentile(share, *durations) or 0.0) / 1e6 for share in (0.5, 0.95, 0.99)),
+        )
         for name, requests, errors, durations in await database.rows(select)
     ]
-
-
-def _rounded(duration: Expression) -> Call:
-    bits = call("toInt8", call("log2", call("greatest", duration, Number(1))))
-    dropped = call("greatest", call("minus", bits, Number(_BITS)), Number(0))
-    step = call("bitShiftLeft", call("toInt64", Number(1)), dropped)
-    return call("minus", duration, call("modulo", duration, step))

@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from tests.query.house import NOW, House, Tenant, around
-from tests.support.rows import Event, LogData, SpanData
+from tests.support.rows import EdgeData, Event, LogData, SpanData
 
 TRACE, SPAN = "ab" * 16, "cd" * 8
 
-EVERYTHING = """query($id: ID!, $t: TraceQuery!, $l: LogQuery!, $r: TimeRange) {
+EVERYTHING = """query($id: ID!, $t: TraceQuery!, $l: LogQuery!, $r: TimeRange!) {
   tenant
   services(range: $r) { name }
+  serviceGraph(range: $r) { nodes { name } edges { client server } }
   trace(id: $id) { id spanCount services root { name } spans { name attributes resource events { name } }
                    logs { body resource } }
   traces(query: $t) { edges { node { id services root { name } spans { name resource } logs { body } } } }
@@ -30,6 +31,7 @@ def _fill(tenant: Tenant, word: str) -> None:
     )
     tenant.rows.logs(LogData(NOW, word, TRACE, SPAN, service=word, attributes=data, resource=data))
     tenant.rows.metrics(word)
+    tenant.rows.edges(EdgeData(word, word, NOW))
 
 
 def _variables() -> dict[str, Any]:
@@ -48,7 +50,7 @@ def test_two_tenants_with_the_same_ids_see_their_own_data_in_every_field(house: 
         assert (data["trace"]["spanCount"], len(data["traces"]["edges"]), len(data["logs"]["edges"])) == (1, 1, 1)
         assert data["metricNames"] == [own]
         assert others not in str(answer)
-        assert str(answer).count(own) >= 18  # each field says something
+        assert str(answer).count(own) >= 21  # each field says something
 
 
 def test_a_tenant_without_data_sees_nothing_in_any_field(house: House) -> None:
@@ -57,6 +59,7 @@ def test_a_tenant_without_data_sees_nothing_in_any_field(house: House) -> None:
     del data["tenant"]
     assert data == {
         "services": [],
+        "serviceGraph": {"nodes": [], "edges": []},
         "trace": None,
         "traces": {"edges": []},
         "logs": {"edges": []},

@@ -29,8 +29,12 @@ type Query {
   traces(query: TraceQuery!, first: Int = 20, after: String): TraceConnection!
   logs(query: LogQuery!, first: Int = 100, after: String): LogConnection!
   metricNames(prefix: String): [String!]!
+  serviceGraph(range: TimeRange!): ServiceGraph!
 }
 type Service { name: String! requestRate: Float! errorRate: Float! p50Ms: Float! p95Ms: Float! p99Ms: Float! }
+type ServiceGraph { nodes: [ServiceNode!]! edges: [ServiceEdge!]! }
+type ServiceNode { name: String! }
+type ServiceEdge { client: String! server: String! requestRate: Float! errorRate: Float! p95Ms: Float! }
 type Trace { id: ID! durationMs: Float! root: Span spans: [Span!]! logs: [LogRecord!]! }
 type TraceConnection { edges: [TraceEdge!]! pageInfo: PageInfo! }
 type TraceEdge { node: Trace! cursor: String! }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -96,6 +97,29 @@ class LogData:
     resource: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class EdgeData:
+    """Requests that began at one time, all of the same durations in nanoseconds; None for a side that sent no spans."""
+
+    client: str
+    server: str
+    time: int
+    connection: str = ""
+    virtual: str = ""
+    requests: float = 1.0
+    errors: float = 0.0
+    client_duration: int | None = 1_000_000
+    server_duration: int | None = 1_000_000
+
+
+def _histogram(prefix: str, duration: int | None, weight: float) -> dict[str, Any]:
+    """Columns of a histogram of so many spans of one duration."""
+    if duration is None:
+        return {f"{prefix}duration_ns": 0.0, f"{prefix}buckets": [], f"{prefix}counts": []}
+    bucket = math.floor(math.log2(duration) * 16) if duration > 0 else -1
+    return {f"{prefix}duration_ns": duration * weight, f"{prefix}buckets": [bucket], f"{prefix}counts": [weight]}
+
+
 def _date(days: int) -> date:
     return date.fromordinal(date(1970, 1, 1).toordinal() + days)
 
@@ -110,14 +134,24 @@ class Rows:
         self._block = 0
 
     def spans(self, *spans: SpanData) -> None:
-        """Spans, their resources, and a row of the trace index for each trace."""
-        self._block += 1
+        """Spans, their resources, a row of the trace index for each trace, and what is measured of them."""
+        self.red(*spans)
         self._insert("spans", [self._span(span) for span in spans])
         self._resources([(span.service, span.resource, self._day(span)) for span in spans])
         traces: dict[str, list[SpanData]] = {}
         for span in spans:
             traces.setdefault(span.trace_id, []).append(span)
         self._insert("trace_index", [self._index(trace) for trace in traces.values()])
+
+    def red(self, *spans: SpanData) -> None:
+        """What is measured of spans, whether they are stored or not."""
+        self._block += 1
+        self._insert("red", [self._measured(span) for span in spans])
+
+    def edges(self, *edges: EdgeData) -> None:
+        """Edges of the service graph."""
+        self._block += 1
+        self._insert("service_edges", [self._edge(edge) for edge in edges])
 
     def logs(self, *logs: LogData) -> None:
         """Log records and their resources."""
@@ -161,6 +195,34 @@ class Rows:
             "links_span_id": [bytes.fromhex(link.span_id) for link in span.links],
             "links_trace_state": ["" for _ in span.links],
             **_maps("links_attributes", [link.attributes for link in span.links]),
+        }
+
+    def _measured(self, span: SpanData) -> dict[str, Any]:
+        return {
+            **self._common(self._day(span)),
+            "time": span.time // (10 * SECOND) * 10,
+            "service": span.service,
+            "operation": span.name,
+            "kind": span.kind,
+            "status": span.status,
+            "entry": span.kind in (2, 5) or not int(span.parent_id, 16),
+            "requests": span.adjusted_count,
+            "spans": 1,
+            **_histogram("", span.duration, span.adjusted_count),
+        }
+
+    def _edge(self, edge: EdgeData) -> dict[str, Any]:
+        return {
+            **self._common(edge.time // _DAY),
+            "time": edge.time // (10 * SECOND) * 10,
+            "client": edge.client,
+            "server": edge.server,
+            "connection": edge.connection,
+            "virtual": edge.virtual,
+            "requests": edge.requests,
+            "errors": edge.errors,
+            **_histogram("client_", edge.client_duration, edge.requests),
+            **_histogram("server_", edge.server_duration, edge.requests),
         }
 
     def _index(self, spans: list[SpanData]) -> dict[str, Any]:

@@ -1,0 +1,142 @@
+"""How many series of spans a tenant may have on a day of log time, and which those are: first come, first admitted.
+
+A function of the partition's log alone. After a restart the series admitted so far are those in the table `red`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from processor.ids import mixed
+from schema.arrays import I64, U64, Mask
+from schema.hash import xxh64_bytes
+from schema.record import block_number, block_position
+
+OVERFLOW = "otel.metric.overflow"
+"""Operation of all series of a tenant beyond its limit; and their service, if it came after the limit was reached."""
+
+MOST_SERIES = 10_000
+
+
+class Admitted(NamedTuple):
+    """A series as a row of `red` tells it."""
+
+    tenant: str
+    service: str
+    operation: str
+    kind: int
+    status: int
+    entry: bool
+    dimensions: Mapping[str, str]
+
+
+def admitted_query(day: int, block: int) -> tuple[str, dict[str, int]]:
+    """SELECT, and its parameters, of the series admitted on a day by the blocks of a partition up to `block`."""
+    first = block_number(block_position(block)[0], 0)
+    return (
+        "SELECT DISTINCT tenant, service, operation, kind, status, entry, dimensions FROM red"
+        " WHERE day = toDate({day:Int32}) AND block >= {first:UInt64} AND block <= {last:UInt64} AND NOT overflow",
+        {"day": day, "first": first, "last": block},
+    )
+
+
+def series_hashes(tenant: U64, service: U64, operation: U64, codes: I64, dimensions: U64) -> U64:
+    """By which series are remembered. `codes`: see `codes_of`; `dimensions`: sums of `dimension_hash`."""
+    return mixed(tenant, service, operation, codes.astype(np.uint64), dimensions)
+
+
+def codes_of(kind: I64, status: I64, entry: I64) -> I64:
+    """Kind, status and entry as one number below CODES."""
+    return (kind * 3 + status) * 2 + entry
+
+
+CODES = 36
+
+
+def dimension_hash(key: str, value: U64) -> U64:
+    """Of a dimension whose value has this hash."""
+    return mixed(np.full(len(value), xxh64_bytes(key.encode()), np.uint64), value)
+
+
+@dataclass(slots=True)
+class _Held:
+    """Sorted hashes."""
+
+    series: U64 = field(default_factory=lambda: np.empty(0, np.uint64))
+    services: U64 = field(default_factory=lambda: np.empty(0, np.uint64))
+
+
+class Cardinality:
+    """The series admitted on the present day of a partition, at most `limit` for each tenant."""
+
+    def __init__(self, limit: int = MOST_SERIES) -> None:
+        self._limit = limit
+        self._day = -1
+        self._held: dict[str, _Held] = {}
+
+    def admit(self, day: int, tenants: Sequence[str], tenant: I64, series: U64, service: U64) -> tuple[Mask, Mask]:
+        """(whether each series is admitted, whether its service is that of any that is), in the order they came.
+
+        `tenant`: place among `tenants`; `series`, `service`: hashes.
+        """
+        self._turn_to(day)
+        admitted, known = np.zeros(len(series), np.bool_), np.zeros(len(series), np.bool_)
+        for place in np.unique(tenant).tolist():
+            held = self._held.setdefault(tenants[place], _Held())
+            rows = np.flatnonzero(tenant == place)
+            self._add(held, series[rows], service[rows])
+            admitted[rows] = np.isin(series[rows], held.series)
+            known[rows] = np.isin(service[rows], held.services)
+        return admitted, known
+
+    def restore(self, day: int, rows: Iterable[Admitted]) -> None:
+        """Begin with what `admitted_query` found."""
+        self._held.clear()
+        self._day = day
+        found = list(rows)
+        tenants = list(dict.fromkeys(row.tenant for row in found))
+        tenant = _hashes(row.tenant for row in found)
+        service = _hashes(row.service for row in found)
+        kind, status, entry = (
+            np.array([getattr(row, name) for row in found], np.int64) for name in ("kind", "status", "entry")
+        )
+        hashes = series_hashes(
+            tenant,
+            service,
+            _hashes(row.operation for row in found),
+            codes_of(kind, status, entry),
+            np.array(_dimensions(found), np.uint64),
+        )
+        for name in tenants:
+            chosen = np.array([row.tenant == name for row in found], np.bool_)
+            self._held[name] = _Held(np.unique(hashes[chosen]), np.unique(service[chosen]))
+
+    def _turn_to(self, day: int) -> None:
+        if day != self._day:
+            self._day = day
+            self._held.clear()
+
+    def _add(self, held: _Held, series: U64, service: U64) -> None:
+        room = self._limit - len(held.series)
+        if room <= 0:
+            return
+        distinct, first = np.unique(series, return_index=True)
+        new = np.sort(first[~np.isin(distinct, held.series)])[:room]
+        if len(new):
+            held.series = np.union1d(held.series, series[new])
+            held.services = np.union1d(held.services, service[new])
+
+
+def _hashes(texts: Iterable[str]) -> U64:
+    return np.array([xxh64_bytes(text.encode()) for text in texts], np.uint64)
+
+
+def _dimensions(rows: Sequence[Admitted]) -> list[int]:
+    return [
+        sum(int(dimension_hash(key, _hashes([value]))[0]) for key, value in row.dimensions.items()) % 2**64
+        for row in rows
+    ]

@@ -1,0 +1,113 @@
+"""Columns of a window's spans that more than one measure asks for, each made once."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+
+from processor.batch import Batch
+from processor.resources import Resources
+from processor.traces.spans import durations
+from processor.traces.weight import adjusted_counts
+from schema.arrays import F64, I64, U8, U64, Mask
+from schema.durations import BUCKET_SECONDS
+
+LAST_KIND, LAST_STATUS = 5, 2
+SERVER, CLIENT, PRODUCER, CONSUMER, ERROR = 2, 3, 4, 5, 2
+_LAST_NS = np.uint64(2**63 - 1)
+_BUCKET_NS = BUCKET_SECONDS * 1_000_000_000
+_NS_PER_MS = np.uint64(1_000_000)
+
+
+class SpanFacts:
+    """By row of the batch's spans, unless said otherwise."""
+
+    def __init__(self, batch: Batch, resources: Resources) -> None:
+        self.batch = batch
+        self.resources = resources
+
+    def __len__(self) -> int:
+        return len(self.batch.scan.items)
+
+    @cached_property
+    def tenant(self) -> I64:
+        """Place among the batch's tenants."""
+        return self.batch.tenant[self.batch.scan.items.call].astype(np.int64)
+
+    @cached_property
+    def retention_class(self) -> I64:
+        """The class of the record."""
+        return self.batch.retention_class[self.batch.scan.items.call].astype(np.int64)
+
+    @cached_property
+    def services(self) -> pa.Array:
+        """The distinct services, by number."""
+        return self.resources.services.dictionary
+
+    @cached_property
+    def service(self) -> I64:
+        """Number among `services`."""
+        of_resources: I64 = self.resources.services.indices.to_numpy().astype(np.int64)
+        return of_resources[self.batch.scan.resource_of_items]
+
+    @cached_property
+    def kind(self) -> I64:
+        """As it is stored: 0 to 5."""
+        return _within(self.batch.scan.items["kind"], LAST_KIND)
+
+    @cached_property
+    def status(self) -> I64:
+        """As it is stored: 0 to 2."""
+        return _within(self.batch.scan.items["status.code"], LAST_STATUS)
+
+    @cached_property
+    def has_parent(self) -> Mask:
+        """Whether there is a parent's id."""
+        found: Mask = self.batch.scan.items["parent_span_id"].are_ids(8)
+        return found
+
+    @cached_property
+    def duration(self) -> I64:
+        """Nanoseconds."""
+        spans = self.batch.scan.items
+        return durations(spans["start_time_unix_nano"], spans["end_time_unix_nano"])
+
+    @cached_property
+    def bucket(self) -> I64:
+        """The start, in multiples of BUCKET_SECONDS since the epoch."""
+        starts: U64 = np.minimum(self.batch.scan.items["start_time_unix_nano"], _LAST_NS)
+        return starts.astype(np.int64) // _BUCKET_NS
+
+    @cached_property
+    def weight(self) -> F64:
+        """How many spans each stands for."""
+        return adjusted_counts(self.batch.scan.items["trace_state"].to_arrow())
+
+    @cached_property
+    def log_ms(self) -> I64:
+        """Log time at the span's record."""
+        found: I64 = log_times(self.batch)[self.batch.scan.items.call]
+        return found
+
+
+def log_times(batch: Batch) -> I64:
+    """Log time at each record of a batch."""
+    appended = (batch.append_ns // _NS_PER_MS).astype(np.int64)
+    return np.maximum(np.maximum.accumulate(appended), batch.window.log_ms) if len(appended) else appended
+
+
+def halves(ids: U8) -> tuple[I64, I64]:
+    """uint8[n, 16] trace ids as two columns of bits."""
+    pairs = np.ascontiguousarray(ids).view(np.int64).reshape(-1, 2)
+    return pairs[:, 0], pairs[:, 1]
+
+
+def bucket_times(buckets: I64) -> pa.Array:
+    """Buckets as the timestamps at which they begin."""
+    return pa.array(buckets * BUCKET_SECONDS).cast(pa.timestamp("s", "UTC"))
+
+
+def _within(values: I64, last: int) -> I64:
+    return np.where((values >= 0) & (values <= last), values, 0).astype(np.int64)

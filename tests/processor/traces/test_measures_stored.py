@@ -1,0 +1,113 @@
+"""What is measured, in the real ClickHouse: rows come back as they went in, and bring back what was admitted."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from otelhouse.clickhouse import connect, insert_arrow
+from otelhouse.config import ClickHouseSettings
+from processor.traces.cardinality import Admitted, Cardinality, admitted_query
+from processor.traces.graph import WAIT_MS, ServiceGraph
+from processor.traces.red import red_rows
+from schema.record import block_number
+from tests.processor.storage import create_tables
+from tests.processor.traces import test_graph, test_red
+from tests.processor.traces.made import Made, facts, plain, record_of
+
+DAY_MS, DAY = 19_700 * 86_400_000, 19_700
+DIMENSIONS = ("host.name", "http.method")
+
+
+@pytest.fixture
+def client(clickhouse_settings: ClickHouseSettings) -> Iterator[Client]:
+    with contextlib.closing(connect(clickhouse_settings)) as client:
+        create_tables(client, clickhouse_settings.database)
+        yield client
+
+
+def store(client: Client, table: str, rows: pa.RecordBatch) -> None:
+    for kept in sorted(set(rows.column("class").to_pylist())):
+        part = rows.filter(pa.array([each == kept for each in rows.column("class").to_pylist()]))
+        insert_arrow(client, table, pa.Table.from_batches([part]), "", {})
+
+
+def stored(client: Client, table: str, rows: pa.RecordBatch) -> list[list[object]]:
+    """The same columns, sorted by their text."""
+    names = rows.schema.names
+    found = client.query(f"SELECT {', '.join(names)} FROM {table}", column_formats={"*": "string"}).result_rows
+    return sorted(([_told(each) for each in row] for row in found), key=str)
+
+
+def _told(value: object) -> object:
+    """Maps as sorted pairs, times as seconds."""
+    if hasattr(value, "timestamp"):
+        return value.timestamp()
+    return sorted(dict(value).items()) if isinstance(value, dict) or (  # type: ignore[call-overload] # pairs
+        isinstance(value, list) and value and isinstance(value[0], tuple)) else value  # fmt: skip
+
+
+def sent(rows: pa.RecordBatch) -> list[list[object]]:
+    maps = [each.name for each in rows.schema if pa.types.is_map(each.type)]
+    found = [
+        [sorted(value) if name in maps else _told(value) for name, value in zip(rows.schema.names, row, strict=True)]
+        for row in plain(rows, *rows.schema.names)
+    ]
+    return sorted(found, key=str)
+
+
+def test_red_comes_back_as_it_went_in_and_restores_what_was_admitted(client: Client) -> None:
+    records = test_red.made_at_random(random.Random(5), 40)
+    cuts = [(0, 15), (15, 30), (30, 40)]
+    windows = [facts(records[a:b], end=b, since_ms=DAY_MS) for a, b in cuts]
+    whole = Cardinality(30)
+    rows = [red_rows(window, whole, DIMENSIONS) for window in windows]
+    for each in rows:
+        store(client, "red", each)
+    back = [stored(client, f"(SELECT * FROM red WHERE block = {block_number(5, end)})", each)
+            for (_, end), each in zip(cuts, rows, strict=True)]  # fmt: skip
+    assert [[[str(v) for v in row] for row in part] for part in back] == [
+        [[str(v) for v in row] for row in sent(each)] for each in rows
+    ]
+    restored = Cardinality(30)
+    query, parameters = admitted_query(DAY, block_number(5, 15))
+    restored.restore(DAY, (Admitted(*row) for row in client.query(query, parameters=parameters).result_rows))
+    assert red_rows(windows[1], restored, DIMENSIONS).equals(rows[1])
+    assert red_rows(windows[2], restored, DIMENSIONS).equals(rows[2])
+
+
+def test_other_days_and_partitions_bring_back_nothing(client: Client) -> None:
+    store(client, "red", red_rows(facts([record_of(0, Made())], end=7, since_ms=DAY_MS), Cardinality()))
+    for day, block, found in (
+        (DAY, block_number(5, 7), 1),
+        (DAY, block_number(5, 6), 0),
+        (DAY + 1, block_number(5, 7), 0),
+        (DAY, block_number(6, 7), 0),
+        (DAY, block_number(4, 7), 0),
+    ):
+        query, parameters = admitted_query(day, block)
+        assert len(client.query(query, parameters=parameters).result_rows) == found
+
+
+def test_edges_come_back_as_they_went_in(client: Client) -> None:
+    records, _ = test_graph.made_at_random(random.Random(3), 60)
+    rows = ServiceGraph().feed(facts(records, log_ms=records[-1].append_ms + WAIT_MS))
+    assert rows.num_rows > 20
+    store(client, "service_edges", rows)
+    assert [[str(v) for v in row] for row in stored(client, "service_edges", rows)] == [
+        [str(v) for v in row] for row in sent(rows)
+    ]
+
+
+def test_histograms_of_windows_are_added_by_the_server(client: Client) -> None:
+    for end in (1, 2):
+        spans = [Made(duration=duration) for duration in (1_000, 5_000 * end)]
+        store(client, "red", red_rows(facts([record_of(0, *spans)], end=end, since_ms=DAY_MS), Cardinality()))
+    ((buckets, counts),) = client.query("SELECT sumMap(buckets, counts) AS h FROM red").result_rows[0]
+    assert list(counts) == [2.0, 1.0, 1.0]
+    assert list(buckets) == [159, 196, 212]
