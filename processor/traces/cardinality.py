@@ -97,23 +97,10 @@ class Cardinality:
         """Begin with what `admitted_query` found."""
         self._held.clear()
         self._day = day
-        found = list(rows)
-        tenants = list(dict.fromkeys(row.tenant for row in found))
-        tenant = _hashes(row.tenant for row in found)
-        service = _hashes(row.service for row in found)
-        kind, status, entry = (
-            np.array([getattr(row, name) for row in found], np.int64) for name in ("kind", "status", "entry")
-        )
-        hashes = series_hashes(
-            tenant,
-            service,
-            _hashes(row.operation for row in found),
-            codes_of(kind, status, entry),
-            np.array(_dimensions(found), np.uint64),
-        )
-        for name in tenants:
-            chosen = np.array([row.tenant == name for row in found], np.bool_)
-            self._held[name] = _Held(np.unique(hashes[chosen]), np.unique(service[chosen]))
+        by_tenant: dict[str, list[Admitted]] = {}
+        for row in rows:
+            by_tenant.setdefault(row.tenant, []).append(row)
+        self._held.update((tenant, _held(found)) for tenant, found in by_tenant.items())
 
     def _turn_to(self, day: int) -> None:
         if day != self._day:
@@ -131,12 +118,22 @@ class Cardinality:
             held.services = np.union1d(held.services, service[new])
 
 
+def _held(rows: Sequence[Admitted]) -> _Held:
+    tenant, service = _hashes(row.tenant for row in rows), _hashes(row.service for row in rows)
+    operation = _hashes(row.operation for row in rows)
+    codes = np.array([(row.kind, row.status, row.entry) for row in rows], np.int64).T
+    series = series_hashes(tenant, service, operation, codes_of(*codes), _dimensions(rows))
+    return _Held(np.unique(series), np.unique(service))
+
+
 def _hashes(texts: Iterable[str]) -> U64:
     return np.array([xxh64_bytes(text.encode()) for text in texts], np.uint64)
 
 
-def _dimensions(rows: Sequence[Admitted]) -> list[int]:
-    return [
-        sum(int(dimension_hash(key, _hashes([value]))[0]) for key, value in row.dimensions.items()) % 2**64
-        for row in rows
-    ]
+def _dimensions(rows: Sequence[Admitted]) -> U64:
+    """The sum of each row's dimensions' hashes."""
+    pairs = [(place, key, value) for place, row in enumerate(rows) for key, value in row.dimensions.items()]
+    hashes = mixed(_hashes(key for _, key, _ in pairs), _hashes(value for _, _, value in pairs))
+    sums = np.zeros(len(rows), np.uint64)
+    np.add.at(sums, [place for place, _, _ in pairs], hashes)
+    return sums

@@ -18,6 +18,7 @@ import pyarrow as pa
 from processor.batch import Batch
 from processor.columns import block, rows_of, words
 from processor.traces import pairing
+from processor.traces.cardinality import OVERFLOW
 from processor.traces.facts import CLIENT, CONSUMER, ERROR, PRODUCER, SERVER, SpanFacts, bucket_times, halves
 from processor.traces.groups import Groups
 from processor.traces.pairing import (
@@ -44,8 +45,10 @@ from schema.wire.distinct import distinct
 
 WAIT_MS = 10_000
 """How long, in log time, a span waits for the other side."""
-MOST_WAITING = 1 << 19
+MOST_WAITING = 1 << 18
 """Spans of clients and servers after which one waits no longer, however little time has passed."""
+MOST_EDGES = 2_000
+"""Different edges of a tenant in a window; of more, those that come first, and the others as one edge."""
 USER = "user"
 """Who asks a server's span without a parent."""
 VIRTUAL = ("", "client", "server")
@@ -53,7 +56,7 @@ VIRTUAL = ("", "client", "server")
 
 _SMALLEST = 1 << 10
 _MANY_WORDS = 50_000
-_WORD_COLUMNS = (pairing.TENANT, pairing.SERVICE, pairing.PEER)
+_WORD_COLUMNS = np.array([pairing.TENANT, pairing.SERVICE, pairing.PEER])
 _SEED = np.uint64(int.from_bytes(os.urandom(8), "little"))
 """Nobody can send ids that share a slot. It decides places in memory, and nothing else."""
 
@@ -65,9 +68,10 @@ class ServiceGraph:
     their time. Both since the start.
     """
 
-    def __init__(self, wait_ms: int = WAIT_MS, most_waiting: int = MOST_WAITING) -> None:
+    def __init__(self, wait_ms: int = WAIT_MS, most_waiting: int = MOST_WAITING, most_edges: int = MOST_EDGES) -> None:
         self._wait = wait_ms
         self._most = most_waiting
+        self._most_edges = most_edges
         self._words = Words()
         self._many_words = _MANY_WORDS
         self._log_ms = 0
@@ -103,15 +107,13 @@ class ServiceGraph:
         """The same without rows."""
         self._take(facts)
 
-    def waiting(self) -> list[tuple[object, ...]]:
+    def waiting(self) -> list[tuple[list[str | None], list[int]]]:
         """What is held, oldest first, in terms that do not depend on this process: for tests."""
-        ring = self._held()
-        named = [self._words.texts(ring[:, column].tolist()) for column in (pairing.TENANT, pairing.SERVICE)]
-        peers = [self._words[peer] if peer >= 0 else None for peer in ring[:, pairing.PEER].tolist()]
-        numbers = [pairing.TRACE_1, pairing.TRACE_2, *range(pairing.SPAN, pairing.SPAN + 1), pairing.SIDE,
-                   pairing.ARRIVED, *range(pairing.PAIRED, pairing.WEIGHT + 1), pairing.STATE]  # fmt: skip
-        rows = zip(*named, peers, ring[:, numbers].tolist(), strict=True)
-        return [(*texts, *values) for *texts, values in rows if values[-1] != pairing.GONE]
+        numbers = [each for each in range(pairing.SPAN_COLUMNS) if each not in _WORD_COLUMNS]
+        held = self._ring[self._places()]
+        held = held[held[:, pairing.STATE] != pairing.GONE]
+        texts = [[self._words[word] if word >= 0 else None for word in row] for row in held[:, _WORD_COLUMNS].tolist()]
+        return list(zip(texts, held[:, [*numbers, pairing.STATE]].tolist(), strict=True))
 
     def _take(self, facts: SpanFacts) -> I64:
         self._forget_words()
@@ -191,27 +193,21 @@ class ServiceGraph:
         """Forget texts that no span held uses, once there are many."""
         if len(self._words) < self._many_words:
             return
-        places = (self._state[pairing.OLDEST] + np.arange(self.open)) & (len(self._ring) - 1)
-        held = self._ring[np.ix_(places, _WORD_COLUMNS)]
-        used = np.unique(held[held >= 0])
+        held = np.ix_(self._places(), _WORD_COLUMNS)
+        numbers = self._ring[held]
+        used = np.unique(numbers[numbers >= 0])
         moved = self._words.keep(used.tolist())
-        self._ring[np.ix_(places, _WORD_COLUMNS)] = np.where(held >= 0, moved[held], -1)
+        self._ring[held] = np.where(numbers >= 0, moved[numbers], -1)
         self._many_words = max(_MANY_WORDS, 2 * len(used))
 
-    def _held(self) -> I64:
-        at = (self._state[pairing.OLDEST] + np.arange(self.open)) & (len(self._ring) - 1)
-        held: I64 = self._ring[at]
-        return held
+    def _places(self) -> I64:
+        """Rows of the ring in use, oldest first."""
+        places: I64 = (self._state[pairing.OLDEST] + np.arange(self.open)) & (len(self._ring) - 1)
+        return places
 
     def _rows(self, batch: Batch, edges: I64) -> pa.RecordBatch:
-        groups = Groups.by(edges[:, E_TENANT] * 256 + edges[:, E_CLASS])
-        for column, size in ((E_BUCKET, 0), (E_CLIENT, len(self._words)), (E_SERVER, len(self._words)),
-                             (E_CONNECTION, len(CONNECTIONS)), (E_VIRTUAL, len(VIRTUAL))):  # fmt: skip
-            values = np.ascontiguousarray(edges[:, column])
-            if not size:
-                values = Groups.by(values).of_row
-                size = max(1, len(edges))
-            groups = groups.split(values, size)
+        times = Groups.by(np.ascontiguousarray(edges[:, E_BUCKET]))
+        groups = self._folded(edges).split(edges[:, E_CLASS], 256).split(times.of_row, max(1, len(times)))
         first = edges[groups.first]
         weight = np.ascontiguousarray(edges[:, E_WEIGHT]).view(np.float64)
         columns = {
@@ -233,6 +229,26 @@ class ServiceGraph:
             found = groups.histograms(taken, weight, present)
             columns[f"{side}_buckets"], columns[f"{side}_counts"] = found
         return rows_of(SERVICE_EDGES, columns | block(batch, len(first)))
+
+    def _alike(self, edges: I64) -> Groups:
+        """Edges of the same tenant, between the same two, of the same kind."""
+        ends = Groups.by(edges[:, E_CLIENT] * len(self._words) + edges[:, E_SERVER])
+        kind = (edges[:, E_TENANT] * len(CONNECTIONS) + edges[:, E_CONNECTION]) * len(VIRTUAL) + edges[:, E_VIRTUAL]
+        return ends.split(kind, max(1, len(self._words) * len(CONNECTIONS) * len(VIRTUAL)))
+
+    def _folded(self, edges: I64) -> Groups:
+        """The same, once both ends of edges beyond a tenant's limit have been given one name."""
+        alike = self._alike(edges)
+        if len(alike) <= self._most_edges:
+            return alike
+        tenant = edges[alike.first, E_TENANT]
+        beyond = np.zeros(len(alike), np.bool_)
+        for each in np.unique(tenant).tolist():
+            beyond[np.flatnonzero(tenant == each)[self._most_edges :]] = True
+        folded = np.flatnonzero(beyond[alike.of_row])
+        for end in (E_CLIENT, E_SERVER):
+            edges[folded, end] = self._words.numbers([OVERFLOW])[0]
+        return self._alike(edges)
 
     def _named(self, numbers: I64) -> pa.Array:
         used = Groups.by(np.ascontiguousarray(numbers))  # in the order of the log: their numbers mean nothing

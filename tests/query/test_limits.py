@@ -17,7 +17,7 @@ from query.plan.tree import Alias, Call, Column, Number, Select, call
 from query.read.spans import extent, identifiers
 from query.source import Range, source
 from tests.query.house import NOW, House, Tenant
-from tests.support.rows import LogData, SpanData
+from tests.support.rows import EdgeData, LogData, SpanData
 
 
 @pytest.fixture
@@ -113,3 +113,14 @@ def test_a_trace_is_found_by_its_id_without_a_scan(house: House, tenant: Tenant)
     assert "trace_filter" in spans
     assert "time_range" in spans
     assert "day in" in spans
+
+
+@pytest.mark.parametrize("table", ["red", "service_edges"])
+def test_what_was_measured_is_found_by_its_time(house: House, tenant: Tenant, table: str) -> None:
+    tenant.rows.red(SpanData("ab" * 16, "11" * 8, NOW))
+    tenant.rows.edges(EdgeData("a", "b", NOW))
+    narrow = source(table, tenant.name, Range(NOW, NOW + 1))
+    plan = _plan(house, Select((Alias(Column("requests"), "r"),), narrow))
+    assert "time_range" in plan
+    keys = plan[plan.index("PrimaryKey") :]
+    assert "(time in (-Inf, '1750000000" in keys[: keys.index("Granules")]

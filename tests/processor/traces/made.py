@@ -83,11 +83,11 @@ def facts(records: Sequence[Record], end: int = 100, log_ms: int = 0, since_ms: 
 
 
 def batch_of(records: Sequence[Record], end: int = 100, log_ms: int = 0, since_ms: int = 0) -> Batch:
-    times = list(accumulate((max(since_ms, each.append_ms) for each in records), max))
-    entries = tuple(_entry(each, time) for each, time in zip(records, times, strict=True))
+    times = list(accumulate((max(since_ms, each.append_ms) for each in records), max)) or [since_ms]
+    entries = tuple(_entry(each, time) for each, time in zip(records, times, strict=False))
     last = max(times[-1], log_ms)
-    name = TopicPartition(Signal.TRACES.topic, 5)
-    return batches.read(Window(name, records[0].offset, end, times[0], last, entries, 0))
+    start = records[0].offset if records else end - 1
+    return batches.read(Window(TopicPartition(Signal.TRACES.topic, 5), start, end, times[0], last, entries, 0))
 
 
 def _entry(record: Record, log_ms: int) -> Entry:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 from otelhouse.bus.contract import Record
+from processor.traces.cardinality import OVERFLOW
 from processor.traces.facts import SpanFacts
 from processor.traces.graph import MOST_WAITING, WAIT_MS, ServiceGraph
 from tests.processor.traces.made import (
@@ -206,8 +207,26 @@ def test_texts_that_nothing_uses_any_longer_are_forgotten(monkeypatch: pytest.Mo
 def test_windows_without_spans_let_time_pass() -> None:
     graph = ServiceGraph()
     fed(graph, record_of(0, replace(ASK, attributes={"peer.service": "bank"})))
-    found = graph.feed(facts([record_of(1, append_ms=WAIT_MS)]))
+    assert graph.feed(facts([record_of(1, append_ms=WAIT_MS - 1)])).num_rows == 0
+    found = graph.feed(facts([], since_ms=WAIT_MS))
     assert plain(found, *EDGE) == [("web", "bank", "virtual_node", "server", 1.0, 0.0)]
+
+
+def test_edges_beyond_a_tenants_limit_in_a_window_are_counted_together() -> None:
+    asks = [replace(ASK, id=n, attributes={"peer.service": f"p{n % 4}"}, status=ERROR) for n in range(1, 9)]
+    graph = ServiceGraph(most_edges=2)
+    records = [
+        record_of(0, *asks, replace(ASK, id=20, attributes={"db.name": "p1"})),
+        record_of(1, asks[0], tenant="b"),
+    ]
+    assert fed(graph, *records, log_ms=WAIT_MS) == [
+        ("web", "p1", "virtual_node", "server", 2.0, 2.0),
+        ("web", "p2", "virtual_node", "server", 2.0, 2.0),
+        (OVERFLOW, OVERFLOW, "virtual_node", "server", 4.0, 4.0),
+        (OVERFLOW, OVERFLOW, "database", "server", 1.0, 0.0),
+        ("web", "p1", "virtual_node", "server", 1.0, 1.0),
+    ]
+    assert fed(graph, record_of(2, asks[3]), log_ms=3 * WAIT_MS)[0][1] == "p0"
 
 
 # Random logs: few ids, so that spans meet, repeat, and come late.

@@ -109,6 +109,7 @@ def test_dimensions_are_looked_for_in_the_span_then_in_its_resource() -> None:
 def test_no_spans_are_no_rows() -> None:
     assert rows().num_rows == 0
     assert rows(dimensions=("a", "b")).num_rows == 0
+    assert red_rows(facts([]), Cardinality(), ("a",)).num_rows == 0
 
 
 def test_series_beyond_the_limit_are_counted_together() -> None:
