@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -9,7 +10,7 @@ from typing import NamedTuple
 from query.database import Database
 from query.errors import LimitExceeded
 from query.plan.tree import Alias, Column, Expression, Number, Order, Param, Select, call, equals, text
-from query.read.attributes import Match, holds
+from query.read.attributes import Match, carriers, filters, holds
 from query.read.spans import Extent, hexadecimal, identifiers
 from query.read.values import ZERO_SPAN
 from query.source import Range, nanoseconds, source
@@ -19,8 +20,12 @@ _ARRAYS = ("events_attributes", "links_attributes")
 
 SPANS_A_SUMMARY = 200_000
 
-_SHARES = (256, 16)
-"""Of a range that are searched before all of it."""
+_SHARE = 256
+"""Of a range that is searched first."""
+_STEP, _LEAST = 16, 2
+"""Times as long is a slice as one without a match; as one with some, at least."""
+_NEARLY = 4
+"""A slice of this share of the range, or more, is not worth a query of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,30 +55,38 @@ async def matching_traces(
 
     A trace's start is that of its earliest span, of those that came in windows which touch the range.
     """
-    found: list[TracePosition] = []
-    for oldest in _slices(query.range, after):
-        select = _page(tenant, query, limit, after, oldest)
+    conditions, filtered = await _conditions(database, tenant, query)
+    whole = query.range.end - query.range.start
+    newest = query.range.end if after is None else min(query.range.end, after.start)
+    length = whole // _SHARE or whole
+    while True:
+        oldest = max(newest - length, query.range.start)
+        select = _page(tenant, query, conditions, limit, after, oldest)
         found = [TracePosition(*row) for row in await database.rows(select)]
-        if len(found) >= limit:
-            break
-    return found
+        if len(found) >= limit or oldest == query.range.start:
+            return found
+        length = _longer(length, whole, limit, len(found), filtered)
 
 
-def _slices(range: Range, after: TracePosition | None) -> Iterable[int]:
-    """Starts of ever longer slices at the range's end; the last is the whole.
+def _longer(length: int, whole: int, limit: int, found: int, filtered: bool) -> int:
+    """Length of the slice at the range's end to search after one that held only so many.
 
-    No span of a trace lies before its start: so the traces that start within a slice are all found among the
-    slice's spans, and most pages are full before the whole range was read.
+    No span of a trace lies before its start: so the traces that start within a slice are all found among the slice's
+    spans, and most pages are full before the whole range was read.
     """
-    newest = range.end if after is None else min(range.end, after.start)
-    for share in _SHARES:
-        oldest = newest - (range.end - range.start) // share
-        if oldest > range.start:
-            yield oldest
-    yield range.start
+    unseen = whole if filtered else _STEP * length
+    longer = 2 * length * limit // found if found else unseen
+    return whole if longer > whole // _NEARLY else max(longer, _LEAST * length)
 
 
-def _page(tenant: str, query: TraceQuery, limit: int, after: TracePosition | None, oldest: int) -> Select:
+def _page(
+    tenant: str,
+    query: TraceQuery,
+    conditions: Sequence[Expression],
+    limit: int,
+    after: TracePosition | None,
+    oldest: int,
+) -> Select:
     having: list[Expression] = []
     if oldest > query.range.start:
         having.append(call("greaterOrEquals", Column("start"), Param("Int64", oldest)))
@@ -83,7 +96,7 @@ def _page(tenant: str, query: TraceQuery, limit: int, after: TracePosition | Non
     matching = Select(
         (Alias(Column("trace_id"), "matching_id"),),
         source("spans", tenant, Range(oldest, query.range.end)),
-        where=tuple(_conditions(tenant, query)),
+        where=tuple(conditions),
         distinct=True,
     )
     return Select(
@@ -97,7 +110,18 @@ def _page(tenant: str, query: TraceQuery, limit: int, after: TracePosition | Non
     )
 
 
-def _conditions(tenant: str, query: TraceQuery) -> Iterable[Expression]:
+async def _conditions(database: Database, tenant: str, query: TraceQuery) -> tuple[list[Expression], bool]:
+    """The conditions, and whether the filter of attributes spares the reading of what does not match."""
+    carrying = await asyncio.gather(*(carriers(database, tenant, match) for match in query.attributes))
+    attributes = [
+        holds(match, _MAPS, _ARRAYS, found, filtered=True)
+        for match, found in zip(query.attributes, carrying, strict=True)
+    ]
+    return [*_own(query), *attributes], any(map(filters, query.attributes, carrying))
+
+
+def _own(query: TraceQuery) -> Iterable[Expression]:
+    """Conditions on the span itself."""
     if query.service is not None:
         yield equals(Column("service"), text(query.service))
     if query.operation is not None:
@@ -108,8 +132,6 @@ def _conditions(tenant: str, query: TraceQuery) -> Iterable[Expression]:
         yield call("greaterOrEquals", Column("duration_ns"), Param("Float64", query.min_duration_ms * 1e6))
     if query.max_duration_ms is not None:
         yield call("lessOrEquals", Column("duration_ns"), Param("Float64", query.max_duration_ms * 1e6))
-    for match in query.attributes:
-        yield holds(match, _MAPS, _ARRAYS, source("resources", tenant))
 
 
 @dataclass(slots=True)

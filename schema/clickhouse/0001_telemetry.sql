@@ -4,6 +4,10 @@
 -- A map of attributes holds each value as text; the keys whose text is JSON (numbers, booleans, arrays, maps)
 -- rather than a plain string stand in the column `..._json` beside it.
 
+-- Within a minute of a service, spans of one name lie together: their attributes are alike, and compress well.
+-- `attribute_filter` tells of a granule whether an attribute can be in it: of each attribute of a span, its scope, events
+-- and links it holds the hash of the key and that of key and value, and it holds the resource's id. A search names the
+-- same expression (query/read/attributes.py, docs/adr/0009-spans-table.md).
 CREATE TABLE IF NOT EXISTS ${write:spans} ${on_cluster}
 (
     tenant LowCardinality(String),
@@ -27,8 +31,8 @@ CREATE TABLE IF NOT EXISTS ${write:spans} ${on_cluster}
     scope_version LowCardinality(String),
     scope_attributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
     scope_attributes_json Array(LowCardinality(String)) CODEC(ZSTD(1)),
-    attributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
-    attributes_json Array(LowCardinality(String)) CODEC(ZSTD(1)),
+    attributes Map(LowCardinality(String), String) CODEC(ZSTD(9)),
+    attributes_json Array(LowCardinality(String)) CODEC(ZSTD(3)),
     events_time Array(DateTime64(9, 'UTC')) CODEC(ZSTD(1)),
     events_name Array(LowCardinality(String)) CODEC(ZSTD(1)),
     events_attributes Array(Map(LowCardinality(String), String)) CODEC(ZSTD(1)),
@@ -41,12 +45,23 @@ CREATE TABLE IF NOT EXISTS ${write:spans} ${on_cluster}
     block UInt64 CODEC(Delta(8), ZSTD(1)),
     INDEX time_range time TYPE minmax GRANULARITY 1,
     INDEX trace_filter trace_id TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX attribute_filter arrayConcat(
+        array(resource),
+        arrayFlatten(arrayMap(
+            m -> arrayConcat(
+                arrayMap(key -> cityHash64(key), mapKeys(m)),
+                arrayMap(pair -> cityHash64(pair), arrayZip(mapKeys(m), mapValues(m)))
+            ),
+            arrayConcat(array(attributes, scope_attributes), events_attributes, links_attributes)
+        ))
+    ) TYPE bloom_filter(0.02) GRANULARITY 1,
+    INDEX outliers (duration_ns, status) TYPE minmax GRANULARITY 1,
     INDEX block_range block TYPE minmax GRANULARITY 1
 )
 ENGINE = ${engine:MergeTree}
 PARTITION BY (class, day)
-ORDER BY (tenant, service, time)
-SETTINGS ${durable};
+ORDER BY (tenant, service, toStartOfMinute(time), name, time)
+SETTINGS ${durable}, index_granularity = 4096;
 
 ${read:spans};
 
@@ -70,7 +85,7 @@ CREATE TABLE IF NOT EXISTS ${write:trace_index} ${on_cluster}
 ENGINE = ${engine:MergeTree}
 PARTITION BY (class, day)
 ORDER BY (tenant, trace_id)
-SETTINGS ${durable};
+SETTINGS ${durable}, index_granularity = 256;
 
 ${read:trace_index};
 
