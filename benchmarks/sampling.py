@@ -39,7 +39,7 @@ def main() -> None:
         return scan(Signal.TRACES, data, bounds)
 
     def decided(sampling: TailSampling) -> None:
-        decide(sampling, Traces(scanned()))
+        decide(sampling, Traces.of(scanned()))
 
     for sampling in wanted.values():
         decided(sampling)
@@ -47,6 +47,6 @@ def main() -> None:
     with in_turn(table := Table("tail-sampling policies, with the scan", "spans"), ROUNDS) as rounds:
         for _ in rounds:
             table.add("scan alone (floor)", measure(count, scanned))
-            table.add("and grouped by trace", measure(count, lambda: Traces(scanned())))
+            table.add("and grouped by trace", measure(count, lambda: Traces.of(scanned())))
             for name, sampling in wanted.items():
                 table.add(name, measure(count, lambda sampling=sampling: decided(sampling)))  # type: ignore[misc]

@@ -37,15 +37,16 @@ def decide(
         wanted = parse_yaml(_read(policy))
     except InvalidRule as error:
         raise StartupError(f"{policy}: {error}") from None
-    traces = Traces(scan(Signal.TRACES, *join(_requests(spans))))
+    traces = Traces.of(scan(Signal.TRACES, *join(_requests(spans))))
     verdicts = decide_all(wanted, traces)
+    reasons, why = verdicts.reasons()
     for trace, trace_id in enumerate(traces.ids.tolist()):
         named = verdicts.named(trace)
         line = {
             "traceId": bytes(trace_id).hex(),
             "sampled": bool(verdicts.sampled[trace]),
             "policy": named.name if named else None,
-            "reason": verdicts.reason(trace),
+            "reason": reasons[int(why[trace])],
         }
         sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
 

@@ -7,8 +7,9 @@ from collections import deque
 from collections.abc import Iterable
 
 from otelhouse.bus.contract import Record, TopicPartition
-from processor.commit import Checkpoint
+from processor.commit import Checkpoint, Opened
 from processor.partition import Partition
+from processor.sampling.sampler import Sampler, Waiting
 from processor.window import Window
 
 
@@ -16,19 +17,26 @@ class Assignment:
     """Shared by the driver, which feeds it, and one worker, which reads `end` and waits on it.
 
     `end` is the log's end when the partition was assigned: blocks that end at or before it may have been stored by
-    an earlier owner. `stopped` is the fault that stopped it, if any.
+    an earlier owner. `stopped` is the fault that stopped it, if any. `due_at` is when, by our own time, something that
+    waits for its log time is due. `sampler` is the worker's alone; `waiting`, for everybody, what
+    waits in it.
     """
 
     def __init__(self, name: TopicPartition, checkpoint: Checkpoint, end: int) -> None:
         self.name = name
         self.end = end
+        self.origin = checkpoint
         self.partition = Partition(name, checkpoint)
         self.committed = checkpoint
         self.stopped = ""
+        self.sampler: Sampler | None = None
+        self.waiting = Waiting()
+        self.due_at: float | None = None
         self.open_since: float | None = None
         self.ticked_at: float | None = None
         self._pending: deque[Window] = deque()
         self._stored = checkpoint
+        self._opened: Opened | None = None
         self._abandoned = threading.Event()
 
     @property
@@ -50,10 +58,9 @@ class Assignment:
     @property
     def oldest_append_ms(self) -> int | None:
         """When the oldest record that is held was appended; None if none is."""
-        if self._pending:
-            return self._pending[0].entries[0].record.append_ms
         window = self.partition.open_window
-        return window.entries[0].record.append_ms if window else None
+        held = [each.entries for each in self._pending] + ([tuple(window.entries)] if window else [])
+        return next((entries[0].record.append_ms for entries in held if entries), None)
 
     def feed(self, records: Iterable[Record], now: float) -> list[Window]:
         """Take records; returns windows to store, which are pending from now on."""
@@ -65,16 +72,20 @@ class Assignment:
             self.open_since, self.ticked_at = (now if window else None), None
         return windows
 
-    def stored(self, window: Window) -> None:
-        """Note that the oldest pending window is stored."""
+    def stored(self, window: Window, opened: Opened | None) -> None:
+        """Note that the oldest pending window is stored, and what is open after it."""
         oldest = self._pending.popleft()
         if oldest is not window:
             raise ValueError(f"windows of {self.name} were stored out of order")
-        self._stored = self.partition.checkpoint_after(window)
+        if window.fresh:
+            self._opened = opened
+            self._stored = self.partition.checkpoint_after(window).since(opened)
 
     def committable(self) -> Checkpoint | None:
         """What to commit now; None if there is nothing new. Never past a window that is not stored."""
-        checkpoint = self._stored if self._pending or self.stopped else self.partition.checkpoint()
+        checkpoint = self._stored
+        if not self._pending and not self.stopped:
+            checkpoint = self.partition.checkpoint().since(self._opened)
         return checkpoint if checkpoint.emitted > self.committed.emitted else None
 
     def abandon(self) -> None:

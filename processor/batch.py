@@ -8,7 +8,7 @@ import numpy as np
 
 from otelhouse.bus.contract import Record
 from processor.window import Window
-from schema.arrays import I32, U8, U64
+from schema.arrays import I32, I64, U8, U64
 from schema.hash import xxh64_bytes
 from schema.signal import Signal
 from schema.wire import ErrorCode, Scan, join, scan
@@ -29,7 +29,8 @@ class Batch:
     """What rows are made of. A `call` of the scan is a record of the window.
 
     `tenants` are the distinct tenants; by call: `tenant` is the tenant's place among them, `tenant_hash` its hash,
-    `retention_class` the class of its rows, `offset` the record's offset, `append_ns` its append time.
+    `retention_class` the class of its rows, `offset` the record's offset, `append_ns` its append time, `log_ms` log
+    time at it.
     """
 
     window: Window
@@ -40,12 +41,14 @@ class Batch:
     retention_class: U8
     offset: U64
     append_ns: U64
+    log_ms: I64
     faults: list[Fault]
 
 
 def read(window: Window) -> Batch:
     """Scan a window's records together; those that cannot be used are its faults, and only they."""
-    usable = [(entry.record, entry.framing) for entry in window.entries if entry.framing is not None]
+    entries = [entry for entry in window.entries if entry.framing is not None]
+    usable = [(entry.record, entry.framing) for entry in entries if entry.framing is not None]
     faults = [Fault(entry.record, entry.fault) for entry in window.entries if entry.framing is None]
     data, bounds = join([record.value for record, _ in usable])
     found = scan(Signal.of_topic(window.name.topic), data, bounds)
@@ -63,5 +66,6 @@ def read(window: Window) -> Batch:
         retention_class=np.array([framing.retention_class for _, framing in usable], np.uint8),
         offset=np.array([record.offset for record, _ in usable], np.uint64),
         append_ns=np.array([record.append_ms for record, _ in usable], np.uint64) * _NS_PER_MS,
+        log_ms=np.array([entry.log_ms for entry in entries], np.int64),
         faults=sorted(faults, key=lambda fault: fault.record.offset),
     )

@@ -17,6 +17,7 @@ from processor.metrics_rows.rows import exemplar_rows, sample_rows
 from processor.metrics_rows.series import SeriesResolver
 from processor.metrics_rows.shape import shape_of
 from processor.resources import NewResources, identify
+from processor.sampling.sampler import Sampler, Taken
 from processor.traces.index import index_rows
 from processor.traces.spans import span_rows
 from processor.window import Window
@@ -41,11 +42,15 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What a window yields. `shared` rows are idempotent by id and stored first: the blocks refer to them."""
+    """What a window yields. `shared` rows are idempotent by id and stored first: the blocks refer to them.
+
+    `taken`: what tail sampling made of it, if it is one of spans.
+    """
 
     shared: list[Rows]
     blocks: list[Block]
     faults: list[Fault]
+    taken: Taken | None = None
 
 
 class Builder:
@@ -54,27 +59,41 @@ class Builder:
     def __init__(self) -> None:
         self._resources = NewResources()
         self._series = SeriesResolver()
-        self._signals = {Signal.TRACES: self._traces, Signal.METRICS: self._metrics, Signal.LOGS: self._logs}
 
-    def build(self, window: Window) -> Built:
-        """Scan the window and make its rows."""
+    def build(self, window: Window, sampler: Sampler | None = None) -> Built:
+        """Scan the window and make its rows. Without a sampler no span waits."""
         batch = batches.read(window)
+        taken = sampler.take(batch) if sampler is not None else None
         shared: list[Rows] = []
         blocks: list[Block] = []
-        for name, rows, idempotent in self._signals[Signal.of_topic(window.name.topic)](batch):
+        for name, rows, idempotent in self._rows(batch, taken):
             if idempotent:
                 shared.append((name, rows))
             else:
                 blocks += [
                     Block(name, kept, window.day, window.number, window.log_ms, part) for kept, part in by_class(rows)
                 ]
-        return Built([rows for rows in shared if rows[1].num_rows], blocks, batch.faults)
+        return Built([rows for rows in shared if rows[1].num_rows], blocks, batch.faults, taken)
 
-    def _traces(self, batch: Batch) -> Iterator[tuple[str, pa.RecordBatch, bool]]:
-        resources = identify(batch)
-        yield "resources", self._resources.rows(batch, resources), True
-        yield "spans", span_rows(batch, resources), False
-        yield "trace_index", index_rows(batch), False
+    def _rows(self, batch: Batch, taken: Taken | None) -> Iterator[tuple[str, pa.RecordBatch, bool]]:
+        if batch.scan.signal is Signal.METRICS:
+            return self._metrics(batch)
+        return self._logs(batch) if batch.scan.signal is Signal.LOGS else self._traces(batch, taken)
+
+    def _traces(self, batch: Batch, taken: Taken | None) -> Iterator[tuple[str, pa.RecordBatch, bool]]:
+        stored = taken.stored if taken else batch
+        resources = identify(stored)
+        yield "resources", self._resources.rows(stored, resources), True
+        yield "spans", span_rows(stored, resources, taken.weights if taken else None), False
+        yield (
+            "trace_index",
+            index_rows(batch, taken.waits if taken else np.zeros(len(batch.scan.items), np.bool_)),
+            False,
+        )
+        if taken and taken.decisions is not None:
+            yield "decisions", taken.decisions, False
+        if taken and taken.states is not None:
+            yield "sampler_states", taken.states, False
 
     def _logs(self, batch: Batch) -> Iterator[tuple[str, pa.RecordBatch, bool]]:
         resources = identify(batch)

@@ -3,12 +3,15 @@
 The log's `Position.resume` is X, the oldest offset that open state needs. C, up to which everything was stored,
 log time at C, and the limits by which windows are cut stand in the metadata::
 
-    {"v": 1, "c": C, "t": log time, "w": [[offset, span_ms, rows, value_bytes], ...]}
+    {"v": 1, "c": C, "t": log time, "w": [[offset, span_ms, rows, value_bytes], ...], "x": log time at X}
+
+`x` is there if X is before C.
 
 The limits are part of it because blocks that were stored after C must be produced again, identical, even if the
 operator changed a setting meanwhile: an entry of `w` holds for windows that begin at or after its offset. A change
 is committed before any window is cut by it. A fifth number, `until`, is there where a window ends at an offset
-whatever its size: the newest block that was stored by a group whose commits are lost.
+whatever its size: the newest block that was stored by a group whose commits are lost. A sixth is the number of the
+topic's partitions, if it is not one.
 """
 
 from __future__ import annotations
@@ -36,13 +39,25 @@ class Regime:
 
 
 @dataclass(frozen=True, slots=True)
+class Opened:
+    """A record that open state goes back to, and log time at it."""
+
+    offset: int
+    log_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """State to resume from. `resume` is X, `emitted` C, `log_ms` log time before C; regimes ascend by offset."""
+    """State to resume from. `resume` is X, `emitted` C, `log_ms` log time before C; regimes ascend by offset.
+
+    `resume_log_ms` is log time at X if that is before C.
+    """
 
     resume: int
     emitted: int
     log_ms: int
     regimes: tuple[Regime, ...]
+    resume_log_ms: int = 0
 
     def limits_at(self, offset: int) -> Limits:
         """Limits of a window that begins at `offset`."""
@@ -63,10 +78,18 @@ class Checkpoint:
         first = max((i for i, regime in enumerate(self.regimes) if regime.start <= emitted), default=0)
         return Checkpoint(emitted, emitted, log_ms, self.regimes[first:])
 
+    def since(self, opened: Opened | None) -> Checkpoint:
+        """The same with X at the oldest record that is still needed; at C if there is none, or it is not before C."""
+        if opened is None or opened.offset >= self.emitted:
+            return self
+        return replace(self, resume=opened.offset, resume_log_ms=opened.log_ms)
+
     def position(self) -> Position:
         """As the log keeps it."""
         regimes = [[r.start, *_numbers(r.limits)] for r in self.regimes]
         text = {"v": _VERSION, "c": self.emitted, "t": self.log_ms, "w": regimes}
+        if self.resume < self.emitted:
+            text["x"] = self.resume_log_ms
         return Position(self.resume, json.dumps(text, separators=(",", ":")))
 
 
@@ -89,6 +112,8 @@ def stored_checkpoint(stored: Stored, oldest: int, limits: Limits) -> Checkpoint
 
 def _numbers(limits: Limits) -> tuple[int, ...]:
     numbers = (limits.span_ms, limits.rows, limits.value_bytes)
+    if limits.partitions != 1:
+        return (*numbers, limits.until, limits.partitions)
     return (*numbers, limits.until) if limits.until else numbers
 
 
@@ -99,7 +124,7 @@ def read_position(position: Position) -> Checkpoint:
         if text["v"] != _VERSION:
             raise CommitError(f"commit metadata has version {text['v']}, this release reads {_VERSION}")
         regimes = tuple(Regime(start, Limits(*limits)) for start, *limits in text["w"])
-        checkpoint = Checkpoint(position.resume, int(text["c"]), int(text["t"]), regimes)
+        checkpoint = Checkpoint(position.resume, int(text["c"]), int(text["t"]), regimes, int(text.get("x", 0)))
     except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise CommitError(f"commit metadata is not ours: {position.metadata!r} ({error})") from None
     if not regimes or checkpoint.resume > checkpoint.emitted:

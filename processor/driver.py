@@ -18,7 +18,7 @@ from otelhouse.telemetry import get_logger
 from processor import metrics
 from processor.assignment import Assignment
 from processor.backpressure import Load, to_pause
-from processor.commit import Checkpoint, CommitError, first_checkpoint, read_position, stored_checkpoint
+from processor.commit import Checkpoint, CommitError, Opened, first_checkpoint, read_position, stored_checkpoint
 from processor.memory import give_back
 from processor.stored import Stored
 from processor.ticks import Ticker
@@ -54,6 +54,7 @@ class Driver:
         look_up: Callable[[TopicPartition], Stored | None],
         seconds: float,
         rows: int,
+        partitions: int,
         settle_seconds: float = SETTLE_SECONDS,
     ) -> None:
         self._consumer = consumer
@@ -62,7 +63,7 @@ class Driver:
         self._clock = clock
         self._look_up = look_up
         self._settle_seconds = settle_seconds
-        self._limits = {signal.topic: Limits.of(signal, seconds, rows) for signal in Signal}
+        self._limits = {signal.topic: Limits.of(signal, seconds, rows, partitions) for signal in Signal}
         self._owned: dict[TopicPartition, Assignment] = {}
         # Offset of the first record that was polled before its partition was opened, if one was.
         self._unopened: dict[TopicPartition, int | None] = {}
@@ -209,6 +210,8 @@ class Driver:
         if stored.end > end:
             raise CommitError(_beyond(stored.end, end))
         held = stored_checkpoint(stored, oldest, limits)
+        if name.topic == Signal.TRACES.topic:
+            held = held.since(Opened(oldest, 0))  # which traces were open, nobody knows
         _log.warning(
             "the group's commit is lost; continuing from what is stored",
             topic=name.topic,
@@ -254,10 +257,18 @@ class Driver:
 
     def _take(self, outcome: Outcome) -> None:
         if outcome.stored:
-            outcome.assignment.stored(outcome.window)
+            self._note(outcome)
             self._bytes_stored += outcome.window.value_bytes
         elif outcome.fault:
             self._stop(outcome.assignment, outcome.fault)
+
+    def _note(self, outcome: Outcome) -> None:
+        assignment, taken = outcome.assignment, outcome.taken
+        assignment.stored(outcome.window, taken.opened if taken else None)
+        if taken is not None:
+            assignment.waiting = taken.waiting
+            left_ms = taken.due_ms - outcome.window.end_log_ms if taken.due_ms is not None else None
+            assignment.due_at = self._clock.monotonic() + max(0, left_ms) / 1000 if left_ms is not None else None
 
     def _stop(self, assignment: Assignment, fault: str) -> None:
         assignment.stopped = fault
@@ -299,6 +310,8 @@ class Driver:
             self._bytes_stored = 0
             give_back()
         metrics.HELD_BYTES.set(sum(each.pending_bytes + each.open_bytes for each in held))
+        metrics.SAMPLING_TRACES.set(sum(each.waiting.traces for each in held))
+        metrics.SAMPLING_BYTES.set(sum(each.waiting.bytes for each in held))
         metrics.OWNED.set(len(held))
         metrics.PAUSED.set(len(self._paused))
         metrics.STOPPED.set(sum(1 for each in held if each.stopped))

@@ -19,6 +19,8 @@ from processor import dead_letter
 from processor.admin import Admin
 from processor.dead_letter import DeadLetters
 from processor.driver import Driver
+from processor.sampling.opening import Samplers
+from processor.sampling.rules import StoredRules
 from processor.sink import Sink
 from processor.stored import LookUp
 from processor.ticks import Ticker
@@ -77,14 +79,19 @@ def _process(log: Log, settings: Settings, clock: Clock, stop: threading.Event, 
     producer = log.producer()
     layout = Layout(settings.clickhouse.database, settings.clickhouse.cluster)
     workers: list[Worker] = []
-    limits = (settings.processor.window_seconds, settings.processor.window_rows)
+    limits = (settings.processor.window_seconds, settings.processor.window_rows, settings.log.partitions)
+    samplers = Samplers(
+        StoredRules(settings.postgres),
+        lambda: clickhouse.connect(settings.clickhouse, connections=1),
+    )
     look_up = LookUp(lambda: clickhouse.connect(settings.clickhouse, connections=1, send_seconds=_LOOK_UP_SECONDS))
     driver = Driver(log.consumer(settings.processor.group), workers, Ticker(producer, clock), clock, look_up, *limits)
     readiness.add("partitions", lambda: _check_partitions(driver))
     building = threading.Lock()
     for number in range(_WORKERS):
         sink = Sink(lambda: clickhouse.connect(settings.clickhouse, connections=1), layout, clock)
-        workers.append(Worker(f"worker-{number}", sink, DeadLetters(producer), clock, building, driver.outcomes.put))
+        letters = DeadLetters(producer)
+        workers.append(Worker(f"worker-{number}", sink, letters, samplers, clock, building, driver.outcomes.put))
     for worker in workers:
         worker.start()
     driver.subscribe()

@@ -54,3 +54,7 @@ NOT_NATIVE = Counter(
     "otelhouse_processor_exponential_histograms_not_native",
     "Exponential histogram points of which only count and sum were stored.",
 )
+SAMPLING_TRACES = Gauge("otelhouse_processor_sampling_waiting_traces", "Traces that wait for their verdict.")
+SAMPLING_BYTES = Gauge(
+    "otelhouse_processor_sampling_waiting_bytes", "Bytes of spans that wait for their trace's verdict."
+)

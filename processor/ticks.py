@@ -1,4 +1,4 @@
-"""Ticks: records that move log time on where nothing else would, so that open windows end."""
+"""Ticks: records that move log time on where nothing else would, so that open windows end and traces are decided."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ _AGAIN_SECONDS = 0.25
 
 
 class Ticker:
-    """Appends a tick to a partition read to its end whose window has been open for its span of our own time.
+    """Appends a tick to a partition read to its end whose window has been open for its span of our own time, or where
+    something is due.
 
     A tick only proposes: what ends the window is the append time that the log gives it. One that is lost, early by
     the log's clock, or appended twice does no harm: another follows.
@@ -39,19 +40,22 @@ class Ticker:
         metrics.TICKS.inc(len(due))
 
     def due_in(self, assignments: Iterable[Assignment]) -> float:
-        """Seconds until the next tick may be due; infinite if no window is open."""
+        """Seconds until the next tick may be due; infinite if nothing waits for one."""
         now = self._clock.monotonic()
         return min((max(0.0, at - now) for each in assignments if (at := _due_at(each)) is not None), default=math.inf)
 
 
 def _due_at(assignment: Assignment) -> float | None:
-    """When, by our own time, a partition is due for a tick; None if it has no window open."""
-    window = assignment.partition.open_window
-    if window is None or assignment.open_since is None or assignment.stopped:
+    """When, by our own time, a partition is due for a tick; None if nothing waits for one."""
+    window, since, due = assignment.partition.open_window, assignment.open_since, assignment.due_at
+    if assignment.stopped:
         return None
-    if assignment.ticked_at is not None:
-        return assignment.ticked_at + _AGAIN_SECONDS
-    return assignment.open_since + window.limits.span_ms / 1000
+    waits = [due] if due is not None else []
+    if window is not None and since is not None:
+        waits.append(since + window.limits.span_ms / 1000)
+    if not waits:
+        return None
+    return max(min(waits), assignment.ticked_at + _AGAIN_SECONDS if assignment.ticked_at is not None else 0.0)
 
 
 def _is_read(assignment: Assignment, consumer: Consumer) -> bool:

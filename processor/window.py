@@ -1,8 +1,9 @@
 """Cutting a partition's records into windows, by log time and by size. Pure: a function of the log alone.
 
 A window begins at its first data record. It ends before the first record whose log time is `span_ms` or more
-after its start, or after the record that brings it to `rows` rows or `value_bytes` bytes. Control records move log time
-and belong to no window of their own. A window whose limits name an `until` ends there and for no other reason.
+after its start, or after the record that brings it to `rows` rows or `value_bytes` bytes. Control records move log
+time; one that finds no window open is a window of its own, so that what waits for its time, or for a rule, goes on. A
+window whose limits name an `until` ends there and for no other reason.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from otelhouse.bus.contract import Record, TopicPartition
-from schema.record import Framing, block_number
+from schema.record import Framing, RuleChange, block_number
 from schema.signal import Signal
 
 MS_PER_DAY = 86_400_000
@@ -24,34 +25,45 @@ _VALUE_BYTES = {Signal.TRACES: 32 << 20, Signal.METRICS: 8 << 20, Signal.LOGS: 3
 class Limits:
     """What ends a window, whichever comes first: milliseconds of log time, OTLP items, bytes of record values.
 
-    Or, alone, an offset: `until`, unless it is 0.
+    Or, alone, an offset: `until`, unless it is 0. `partitions`: of the topic, over which a tenant's limits are split.
     """
 
     span_ms: int
     rows: int
     value_bytes: int
     until: int = 0
+    partitions: int = 1
 
     @classmethod
-    def of(cls, signal: Signal, seconds: float, rows: int) -> Limits:
+    def of(cls, signal: Signal, seconds: float, rows: int, partitions: int) -> Limits:
         """Limits for a signal's partitions from the operator's settings."""
-        return cls(max(1, round(seconds * 1000)), rows, _VALUE_BYTES[signal])
+        return cls(max(1, round(seconds * 1000)), rows, _VALUE_BYTES[signal], partitions=partitions)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A data record of a window. `fault` says why its headers are unusable (then there is no `framing`)."""
+    """A data record of a window, and log time at it. `fault`: why its headers are unusable (then no `framing`)."""
 
     record: Record
+    log_ms: int
     framing: Framing | None
     fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """A completed window: data records of [start, end), in order.
+class Change:
+    """A control record that says more than the time."""
 
-    `log_ms` is the log time at its first record, `end_log_ms` at its last record of any kind.
+    offset: int
+    rule: RuleChange
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A completed window: data records and changes of [start, end), in order.
+
+    `log_ms` is the log time at its first record, `end_log_ms` at its last record of any kind. One that is not `fresh`
+    was stored before: it only brings back what was open at its end.
     """
 
     name: TopicPartition
@@ -61,6 +73,9 @@ class Window:
     end_log_ms: int
     entries: tuple[Entry, ...]
     value_bytes: int
+    changes: tuple[Change, ...] = ()
+    partitions: int = 1
+    fresh: bool = True
 
     @property
     def number(self) -> int:
@@ -83,6 +98,7 @@ class OpenWindow:
     log_ms: int
     log_ms_before: int
     entries: list[Entry] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
     rows: int = 0
     value_bytes: int = 0
 
@@ -107,4 +123,7 @@ class OpenWindow:
     def completed(self, end: int, end_log_ms: int) -> Window:
         """The window, ended after the record before offset `end`."""
         end = self.limits.until or end
-        return Window(self.name, self.start, end, self.log_ms, end_log_ms, tuple(self.entries), self.value_bytes)
+        return Window(
+            self.name, self.start, end, self.log_ms, end_log_ms, tuple(self.entries), self.value_bytes,
+            tuple(self.changes), self.limits.partitions,
+        )  # fmt: skip

@@ -72,9 +72,37 @@ TRACE_INDEX = _table(
         "partition": pa.uint16(),
         "first_offset": pa.uint64(),
         "last_offset": pa.uint64(),
+        "pending": pa.bool_(),
     },
     _BLOCK,
 )
+
+DECISIONS = _table(
+    _PLACE,
+    {
+        "trace_id": _TRACE_ID,
+        "decided": _MS,
+        "kept": pa.bool_(),
+        "policy": _WORD,
+        "reason": _WORD,
+        "early": _WORD,
+        "rate": pa.float64(),
+        "estimated": pa.bool_(),
+        "rule_version": pa.uint32(),
+        "first_seen": _MS,
+        "last_seen": _MS,
+        "spans": pa.uint32(),
+        "duplicates": pa.uint32(),
+        "bytes": pa.uint64(),
+        "partition": pa.uint16(),
+        "first_offset": pa.uint64(),
+        "last_offset": pa.uint64(),
+        "remembered_until": pa.uint64(),
+    },
+    _BLOCK,
+)
+
+SAMPLER_STATES = _table(_PLACE, {"rule_version": pa.uint32(), "state": pa.string()}, _BLOCK)
 
 LOGS = _table(
     _PLACE,
@@ -164,6 +192,8 @@ SERVICE_EDGES = _table(
 TABLES: dict[str, pa.Schema] = {
     "spans": SPANS,
     "trace_index": TRACE_INDEX,
+    "decisions": DECISIONS,
+    "sampler_states": SAMPLER_STATES,
     "logs": LOGS,
     "resources": RESOURCES,
     "series": SERIES,

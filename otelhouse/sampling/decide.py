@@ -14,14 +14,16 @@ import numpy as np
 from otelhouse.sampling.config import Named, TailSampling
 from otelhouse.sampling.policy import Decision
 from otelhouse.sampling.traces import Traces
-from schema.arrays import I64, Mask
+from schema.arrays import F64, I64, Mask
 
 
 @dataclass(frozen=True)
 class Verdicts:
     """By trace: whether it is kept, and the place in `policies` of what decided (-1: none did).
 
-    `failed`: whether a policy failed on it; `too_large`: whether it was dropped for its size alone.
+    `failed`: whether a policy failed on it; `too_large`: whether it was dropped for its size alone. `rate`: the part of
+    such traces that is kept, 0 for those that are not; `estimated`: whether that is this decision's share of those that
+    a limit let through, and no constant.
     """
 
     policies: tuple[Named, ...]
@@ -29,20 +31,27 @@ class Verdicts:
     policy: I64
     failed: Mask
     too_large: Mask
+    rate: F64
+    estimated: Mask
 
     def named(self, trace: int) -> Named | None:
         """What decided."""
         place = int(self.policy[trace])
         return self.policies[place] if place >= 0 else None
 
-    def reason(self, trace: int) -> str:
-        """Why, in words."""
-        named = self.named(trace)
-        if self.too_large[trace]:
-            return "the trace is larger than maximum_trace_size_bytes"
-        if named is not None:
-            return f"{'dropped' if named.type == 'drop' else 'sampled'} by a policy of type {named.type}"
-        return "no policy sampled it" + (", and one or more failed" if self.failed[trace] else "")
+    def reasons(self) -> tuple[list[str], I64]:
+        """Why, in words: (texts, int64[traces] the place of each trace's)."""
+        texts = [
+            "no policy sampled it",
+            "no policy sampled it, and one or more failed",
+            "the trace is larger than maximum_trace_size_bytes",
+            *(
+                f"{'dropped' if named.type == 'drop' else 'sampled'} by a policy of type {named.type}"
+                for named in self.policies
+            ),
+        ]
+        place = np.where(self.policy >= 0, self.policy + 3, self.failed.astype(np.int64))
+        return texts, np.where(self.too_large, 2, place)
 
 
 def decide(sampling: TailSampling, traces: Traces, now_ns: int = 0) -> Verdicts:
@@ -56,6 +65,7 @@ def decide(sampling: TailSampling, traces: Traces, now_ns: int = 0) -> Verdicts:
     left = ~too_large
     sampled = np.zeros(count, np.bool_)
     threshold = np.full(count, 1 << 62, np.int64)
+    rate, estimated = np.zeros(count), np.zeros(count, np.bool_)
     for place, named in _in_order(sampling.policies):
         asked = left & ~sampled if sampling.first_match else left
         said = named.policy.evaluate(traces, asked, now_ns)
@@ -68,7 +78,12 @@ def decide(sampling: TailSampling, traces: Traces, now_ns: int = 0) -> Verdicts:
         better = kept & (threshold > named.policy.threshold)
         policy[better] = place
         threshold[better] = named.policy.threshold
-    return Verdicts(sampling.policies, sampled, policy, failed, too_large)
+        limited = np.count_nonzero(asked & (said == Decision.LIMITED))
+        passed = np.count_nonzero(kept)
+        share = named.policy.probability * (passed / (passed + limited) if passed else 1.0)
+        higher = kept & (share > rate)
+        rate[higher], estimated[higher] = share, limited > 0
+    return Verdicts(sampling.policies, sampled, policy, failed, too_large, rate, estimated)
 
 
 def _in_order(policies: tuple[Named, ...]) -> Iterator[tuple[int, Named]]:

@@ -13,6 +13,7 @@ from schema.arrays import Mask
 
 Decisions = npt.NDArray[np.int8]
 """int8[traces], a Decision each."""
+CERTAIN = 1.0
 ALWAYS = 0
 """The threshold of a policy that keeps all it matches."""
 
@@ -24,14 +25,19 @@ class Decision(IntEnum):
     SAMPLED = 1
     DROPPED = 2
     ERROR = 3
+    LIMITED = 4
+    """It matches, but is above a limit: not sampled."""
 
 
 class Policy(Protocol):
     """`threshold`: of 2^56, below which a trace's randomness is not kept; among policies that keep a trace the one with
-    the lowest counts."""
+    the lowest counts. `probability`: what part of all traces that match is kept, limits aside."""
 
     @property
     def threshold(self) -> int: ...
+
+    @property
+    def probability(self) -> float: ...
 
     def evaluate(self, traces: Traces, asked: Mask, now_ns: int) -> Decisions:
         """Decide those that are asked for, in their order; what is said of the others means nothing.

@@ -12,10 +12,16 @@ from schema.wire.split import split
 
 
 class Traces:
-    """Numbered by their first span. `of_span` int64[spans]: the trace of each; `ids` uint8[traces, 16]."""
+    """`of_span` int64[spans]: the trace of each; `ids` uint8[traces, 16]."""
 
-    def __init__(self, scan: Scan) -> None:
+    def __init__(self, scan: Scan, of_span: I64, ids: U8) -> None:
         self.scan = scan
+        self.of_span = of_span
+        self.ids = ids
+
+    @classmethod
+    def of(cls, scan: Scan) -> Traces:
+        """Grouped by trace id, numbered by their first span."""
         halves = np.ascontiguousarray(scan.items["trace_id"].fixed(16)).view(np.uint64).reshape(-1, 2)
         by_id = np.lexsort((halves[:, 1], halves[:, 0]))  # stable, so that each group begins with its first span
         begins = np.ones(len(by_id), np.bool_)
@@ -23,9 +29,9 @@ class Traces:
         first = by_id[begins]
         rank = np.empty(len(first), np.int64)
         rank[np.argsort(first)] = np.arange(len(first))
-        self.of_span: I64 = np.empty(len(by_id), np.int64)
-        self.of_span[by_id] = rank[np.cumsum(begins) - 1]
-        self.ids: U8 = halves[np.sort(first)].view(np.uint8).reshape(-1, 16)
+        of_span = np.empty(len(by_id), np.int64)
+        of_span[by_id] = rank[np.cumsum(begins) - 1]
+        return cls(scan, of_span, halves[np.sort(first)].view(np.uint8).reshape(-1, 16))
 
     def __len__(self) -> int:
         return len(self.ids)

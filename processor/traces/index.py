@@ -8,12 +8,15 @@ import pyarrow as pa
 from processor.batch import Batch
 from processor.columns import block, fixed, nanoseconds, place, rows_of
 from processor.traces.spans import durations
-from schema.arrays import I64, U8, U64
+from schema.arrays import I64, U8, U64, Mask
 from schema.arrow import TRACE_INDEX
 
 
-def index_rows(batch: Batch) -> pa.RecordBatch:
-    """One row for each (tenant, class, trace id) of the window. `max_time` is the latest end of a span."""
+def index_rows(batch: Batch, waits: Mask) -> pa.RecordBatch:
+    """One row for each (tenant, class, trace id) of the window. `max_time` is the latest end of a span.
+
+    `waits` bool[spans]: those that wait for the verdict on their trace.
+    """
     spans = batch.scan.items
     ids = spans["trace_id"].fixed(16)
     order, starts = _grouped(batch, ids)
@@ -29,6 +32,7 @@ def index_rows(batch: Batch) -> pa.RecordBatch:
         "partition": pa.array(np.full(len(starts), batch.window.name.partition, np.uint16)),
         "first_offset": pa.array(_reduced(np.minimum, offsets[order], starts)),
         "last_offset": pa.array(_reduced(np.maximum, offsets[order], starts)),
+        "pending": pa.array(_reduced(np.maximum, waits[order].astype(np.uint64), starts).astype(np.bool_)),
     }
     return rows_of(TRACE_INDEX, columns | block(batch, len(starts)))
 

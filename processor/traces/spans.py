@@ -10,7 +10,7 @@ from processor.columns import block, fixed, nanoseconds, offsets_of, place, rows
 from processor.resources import Resources
 from processor.scopes import scope_columns
 from processor.traces.weight import adjusted_counts
-from schema.arrays import I64, U64
+from schema.arrays import F64, I64, U64
 from schema.arrow import SPANS
 from schema.wire import Owner
 from schema.wire.maps import to_map
@@ -24,8 +24,8 @@ def durations(starts: U64, ends: U64) -> I64:
     return np.minimum(np.where(ends > starts, ends - starts, 0), _LONGEST_NS).astype(np.int64)
 
 
-def span_rows(batch: Batch, resources: Resources) -> pa.RecordBatch:
-    """One row a span, in the log's order."""
+def span_rows(batch: Batch, resources: Resources, weights: F64 | None = None) -> pa.RecordBatch:
+    """One row a span, in the batch's order. `weights` float64[spans]: how many each stands for after tail sampling."""
     spans, resource = batch.scan.items, batch.scan.resource_of_items
     starts, trace_states = spans["start_time_unix_nano"], spans["trace_state"].to_arrow()
     attributes, keys = to_map(batch.scan, Owner.ITEM)
@@ -42,7 +42,7 @@ def span_rows(batch: Batch, resources: Resources) -> pa.RecordBatch:
         "kind": within(spans["kind"], _LAST_KIND),
         "status": within(spans["status.code"], _LAST_STATUS),
         "status_message": spans["status.message"].to_arrow(),
-        "adjusted_count": pa.array(adjusted_counts(trace_states)),
+        "adjusted_count": pa.array(adjusted_counts(trace_states) * (1.0 if weights is None else weights)),
         "resource": pa.array(resources.ids[resource]),
         "attributes": attributes,
         "attributes_json": keys,

@@ -65,7 +65,8 @@ SETTINGS ${durable}, index_granularity = 4096;
 
 ${read:spans};
 
--- One row for each trace seen in a window: where in time and in the log its spans are.
+-- One row for each trace seen in a window: where in time and in the log its spans are. `pending`: some of them wait for
+-- the trace's verdict (table decisions).
 CREATE TABLE IF NOT EXISTS ${write:trace_index} ${on_cluster}
 (
     tenant LowCardinality(String),
@@ -78,6 +79,7 @@ CREATE TABLE IF NOT EXISTS ${write:trace_index} ${on_cluster}
     partition UInt16,
     first_offset UInt64 CODEC(Delta(8), ZSTD(1)),
     last_offset UInt64 CODEC(Delta(8), ZSTD(1)),
+    pending Bool,
     block UInt64 CODEC(Delta(8), ZSTD(1)),
     INDEX time_range (min_time, max_time) TYPE minmax GRANULARITY 1,
     INDEX block_range block TYPE minmax GRANULARITY 1

@@ -7,6 +7,7 @@ are not items, are copied as they stand, unknown fields included; only the lengt
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,7 @@ from schema.wire.splice import moved
 
 MAX_PIECE_BYTES = 900 * 1024
 """Largest piece unless the caller says otherwise: the log's limit of a record's value."""
+_UNBOUNDED = 1 << 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,21 @@ class Split:
     oversize: npt.NDArray[np.int64]
 
 
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Result of pack(): piece i is data[bounds[i]:bounds[i + 1]].
+
+    `group`: int64[pieces], ascending; `items`: int64[pieces], rows of `scan.items` in each; `left_out`: int64[], rows
+    that are in none, because repeating what is around them would cost too much.
+    """
+
+    data: npt.NDArray[np.uint8]
+    bounds: npt.NDArray[np.int64]
+    group: npt.NDArray[np.int64]
+    items: npt.NDArray[np.int64]
+    left_out: npt.NDArray[np.int64]
+
+
 def item_counts(scan: Scan) -> npt.NDArray[np.int64]:
     """int64[items]: OTLP items in each row: 1 for a span or log record, a metric's number of data points."""
     if scan.signal is not Signal.METRICS:
@@ -70,13 +87,22 @@ def split(
     items vanish. Each edit lies in one item, or in one field of a resource or scope message.
     Raises ValueError if `group` has another length than the items or a number below -1, or if an edit does not fit.
     """
+    return _splitter(scan, group).run(max_bytes, edits)
+
+
+def pack(scan: Scan, group: npt.NDArray[np.int32]) -> Packed:
+    """The same, as one array: a group has one piece, whatever its size. Raises ValueError as split() does."""
+    return _splitter(scan, group).pack()
+
+
+def _splitter(scan: Scan, group: npt.NDArray[np.int32]) -> _Splitter:
     if len(group) != len(scan.items):
         raise ValueError(f"{len(group)} groups for {len(scan.items)} items")
     group = np.ascontiguousarray(group, np.int32)
     order, lowest = order_groups(group)
     if lowest < -1:
         raise ValueError("a group must be -1 or more")
-    return _Splitter(scan, group, order).run(max_bytes, edits)
+    return _Splitter(scan, group, order)
 
 
 class _Splitter:
@@ -91,6 +117,22 @@ class _Splitter:
         self._scope_size = np.empty(len(order), np.int64)
 
     def run(self, max_bytes: int, edits: Edits | None) -> Split:
+        sizes, out = self._write(max_bytes, edits)
+        return Split(self._pieces(sizes, out), self._left_out())
+
+    def pack(self) -> Packed:
+        sizes, out = self._write(_UNBOUNDED, None)
+        bounds = np.zeros(len(sizes) + 1, np.int64)
+        np.cumsum(sizes, out=bounds[1:])
+        groups, items, _, _ = self._described(len(sizes))
+        return Packed(out, bounds, groups, items, self._left_out())
+
+    def _left_out(self) -> npt.NDArray[np.int64]:
+        left_out = self._piece < 0
+        return np.sort(self._order[left_out]) if left_out.any() else np.empty(0, np.int64)
+
+    def _write(self, max_bytes: int, edits: Edits | None) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
+        """(bytes of each piece, all pieces one after the other)."""
         scan, items, scopes = self._scan, self._scan.items, self._scan.scopes
         resource_gaps = _gaps(scan.resources, scopes)
         scope_gaps = _gaps(scopes, items)
@@ -114,18 +156,21 @@ class _Splitter:
             scan.data, self._order, self._piece, self._resource_size, self._scope_size, item_tag, item_end,
             items.parent, scopes.parent, resource_gaps.ranges, scope_gaps.ranges, out,
         )  # fmt: skip
-        left_out = self._piece < 0
-        oversize = np.sort(self._order[left_out]) if left_out.any() else np.empty(0, np.int64)
-        return Split(self._pieces(sizes[:pieces], out), oversize)
+        return sizes[:pieces], out
 
-    def _pieces(self, sizes: npt.NDArray[np.int64], out: npt.NDArray[np.uint8]) -> list[Piece]:
-        """Cut the written bytes into pieces."""
-        groups, items, ends = (np.empty(len(sizes), np.int64) for _ in range(3))
+    def _described(self, pieces: int) -> tuple[npt.NDArray[Any], ...]:
+        """By piece: its group, its items, where its calls end; and the calls of all."""
+        groups, items, ends = (np.empty(pieces, np.int64) for _ in range(3))
         calls = np.empty(len(self._order), np.int32)
         describe_pieces(
             self._order, self._piece, self._group, item_counts(self._scan), self._scan.items.call, groups, items, ends,
             calls,
         )  # fmt: skip
+        return groups, items, ends, calls
+
+    def _pieces(self, sizes: npt.NDArray[np.int64], out: npt.NDArray[np.uint8]) -> list[Piece]:
+        """Cut the written bytes into pieces."""
+        groups, items, ends, calls = self._described(len(sizes))
         written = memoryview(out)  # type: ignore[arg-type]  # an array is a buffer
         pieces = []
         begin = first = 0

@@ -8,14 +8,22 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from pydantic import SecretStr
+
+from otelhouse import postgres
 from otelhouse.bus import open_log
 from otelhouse.bus.contract import Outgoing, Producer
 from otelhouse.clickhouse import connect
 from otelhouse.clock import SystemClock
-from otelhouse.config import LogSettings
+from otelhouse.config import LogSettings, PostgresSettings
+from otelhouse.rules.effects import Effect, record
+from otelhouse.rules.rule import Kind
+from otelhouse.rules.store import Change, RuleStore
 from processor import dead_letter
-from schema.record import Framing
+from schema.record import Framing, RuleChange
 from schema.signal import Signal
 from tests.processor import requests
 from tests.processor.storage import contents, fresh_database, settings_of
@@ -34,6 +42,7 @@ class Rig:
     log_url: str
     clickhouse: ClickHouse
     data: Path
+    postgres_url: str
     processors: list[Component] = field(default_factory=list)
 
     def log_settings(self) -> LogSettings:
@@ -52,11 +61,33 @@ class Rig:
         self.processors.append(processor)
         return processor
 
+    def put_in_force(self, tenant: str, document: Mapping[str, Any]) -> None:
+        """A sampling rule of a tenant, from here on in each partition of traces."""
+        with postgres.connect(PostgresSettings(url=SecretStr(self.postgres_url))) as connection:
+            connection.execute("INSERT INTO tenants (id, name) VALUES (%s, %s) ON CONFLICT DO NOTHING", (tenant, tenant))
+            (applied,) = RuleStore(connection).apply([Change(tenant, Kind.SAMPLING, document)], "test")
+            log = open_log(self.log_settings(), SystemClock())
+            producer = log.producer()
+            headers = RuleChange(Kind.SAMPLING, tenant, applied.version).headers()
+            topic = Signal.TRACES.topic
+            offsets = producer.publish([Outgoing(topic, n, b"", headers) for n in range(PARTITIONS)]).result(30)
+            record(
+                connection,
+                [
+                    Effect(Kind.SAMPLING, tenant, applied.version, topic, partition, offset)
+                    for partition, offset in enumerate(offsets)
+                    if isinstance(offset, int)
+                ],
+            )
+            producer.close()
+            log.close()
+
     def _environment(self, run: str, seconds: float, rows: int) -> Mapping[str, str]:
         return {
             "OTELHOUSE_DATA": str(self.data),
             "OTELHOUSE_LOG_URL": self.log_url,
             "OTELHOUSE_LOG_PARTITIONS": str(PARTITIONS),
+            "OTELHOUSE_POSTGRES_URL": self.postgres_url,
             "OTELHOUSE_CLICKHOUSE_URL": self.clickhouse.url,
             "OTELHOUSE_CLICKHOUSE_DATABASE": run,
             "OTELHOUSE_PROCESSOR_ADMIN": "127.0.0.1:0",
@@ -136,6 +167,7 @@ class Writer(threading.Thread):
         self._batches = batches
         self._finish = threading.Event()
         self._log = open_log(log_settings, SystemClock())
+        self._traces = [self._rng.randbytes(16) for _ in range(30)]
         self.acknowledged = 0
         self.poison = 0
 
@@ -163,9 +195,23 @@ class Writer(threading.Thread):
     def _record(self) -> Outgoing:
         rng, signal = self._rng, self._rng.choice(list(Signal))
         framing = Framing(rng.choice(("acme", "blue")), 1 + rng.randrange(5), 0, rng.choice((0, 0, 2)))
-        value = requests.request(signal, rng, rng.randint(1, 4)).SerializeToString()
+        request = requests.request(signal, rng, rng.randint(1, 4))
+        if isinstance(request, ExportTraceServiceRequest) and rng.random() < 0.7:
+            self._continue(request)
+        value = request.SerializeToString()
         headers = framing.headers()
         if rng.random() < 0.02:
             self.poison += 1
             value, headers = (value[:-1], headers) if rng.random() < 0.5 else (value, headers[1:])
         return Outgoing(signal.topic, rng.randrange(PARTITIONS), value, headers)
+
+    def _continue(self, request: ExportTraceServiceRequest) -> None:
+        """Have its spans belong to traces that are under way, and some come a second time."""
+        rng = self._rng
+        for group in request.resource_spans:
+            for scope in group.scope_spans:
+                for span in scope.spans:
+                    span.trace_id = rng.choice(self._traces)
+                    self._traces[rng.randrange(len(self._traces))] = rng.choice((span.trace_id, rng.randbytes(16)))
+                if rng.random() < 0.3:
+                    scope.spans.append(scope.spans[0])

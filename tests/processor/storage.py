@@ -10,7 +10,7 @@ from otelhouse.config import ClickHouseSettings
 from schema.clickhouse_ddl import Layout, render
 from schema.migrations import migrations
 
-BLOCK_TABLES = ("spans", "trace_index", "logs", "samples", "exemplars")
+BLOCK_TABLES = ("spans", "trace_index", "decisions", "sampler_states", "logs", "samples", "exemplars")
 SHARED_TABLES = ("resources", "series")
 
 

@@ -18,23 +18,41 @@ from tests.processor.rig import PARTITIONS, WINDOW_ROWS, WINDOW_SECONDS, Rig, Wr
 from tests.processor.storage import BLOCK_TABLES, SHARED_TABLES
 from tests.support.clickhouse import start_clickhouse
 from tests.support.kafka import KafkaBroker
+from tests.support.postgres import migrate_postgres
 
 LIVE, REPLAYED = "live", "replayed"
 TABLES = (*BLOCK_TABLES, *SHARED_TABLES)
+ERRORS = {"name": "errors", "type": "status_code", "status_code": {"status_codes": ["ERROR"]}}
+SOME = {"name": "some", "type": "probabilistic", "probabilistic": {"sampling_percentage": 40}}
+FEW = {"name": "few", "type": "rate_limiting", "rate_limiting": {"spans_per_second": 10}}
+SHARED = {
+    "name": "shared",
+    "type": "composite",
+    "composite": {"max_total_spans_per_second": 20, "composite_sub_policy": [SOME, ERRORS]},
+}
+RULES = (
+    {"decision_wait": "2s", "num_traces": 40, "policies": [ERRORS, SOME]},
+    {"decision_wait": "1s", "decision_wait_after_root_received": "300ms", "policies": [ERRORS, FEW]},
+    {"decision_wait": "500ms", "num_traces": 6, "policies": [SHARED]},
+    {},
+)
 
 
 @pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    with _rig(f"embedded:{tmp_path / 'log'}", tmp_path) as rig:
+def rig(tmp_path: Path, postgres_url: str) -> Iterator[Rig]:
+    with _rig(f"embedded:{tmp_path / 'log'}", tmp_path, postgres_url) as rig:
         yield rig
 
 
 @contextlib.contextmanager
-def _rig(log_url: str, data: Path) -> Iterator[Rig]:
+def _rig(log_url: str, data: Path, postgres_url: str) -> Iterator[Rig]:
+    """Tenant `acme` samples its traces, `blue` does not."""
+    migrate_postgres(postgres_url)
     with start_clickhouse(data / "clickhouse") as clickhouse:
-        rig = Rig(log_url, clickhouse, data)
+        rig = Rig(log_url, clickhouse, data, postgres_url)
         try:
             _make_topics(rig)
+            rig.put_in_force("acme", RULES[0])
             rig.fresh_run(LIVE)
             yield rig
         finally:
@@ -55,6 +73,8 @@ def _storm(rig: Rig, rng: random.Random, kills: int, clickhouse_too: bool) -> in
     writer = Writer(rig.log_settings(), rng.randrange(1 << 30), pause=0.12, batches=12 * kills)
     writer.start()
     for _ in range(kills):
+        if rng.random() < 0.4:
+            rig.put_in_force("acme", rng.choice(RULES))
         processor = rig.start_processor(LIVE)
         time.sleep(rng.uniform(0.05, 1.5))
         if clickhouse_too and rng.random() < 0.4:
@@ -118,10 +138,10 @@ def test_an_operator_may_change_the_window_between_kills(rig: Rig) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_two_processors_on_kafka_that_take_over_from_each_other_lose_and_double_nothing(
-    kafka: KafkaBroker, tmp_path: Path
+    kafka: KafkaBroker, tmp_path: Path, postgres_url: str
 ) -> None:
     rng = random.Random(5)
-    with _rig(kafka.url, tmp_path) as rig:
+    with _rig(kafka.url, tmp_path, postgres_url) as rig:
         writer = Writer(rig.log_settings(), 5, pause=0.1, batches=150)
         writer.start()
         first = rig.start_processor(LIVE)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from otelhouse.bus.contract import Record, TopicPartition
-from processor.commit import Checkpoint, first_checkpoint, read_position, stored_checkpoint
+from processor.commit import Checkpoint, Opened, first_checkpoint, read_position, stored_checkpoint
 from processor.partition import Partition
 from processor.stored import Stored
 from processor.window import Limits, Window
@@ -29,8 +30,13 @@ def tick(offset: int, append_ms: int) -> Record:
     return Record(*NAME, offset, append_ms, control_headers(Control.TICK), b"")
 
 
+def of_data(windows: list[Window]) -> list[Window]:
+    """Those that hold data: control records on their own are windows, too."""
+    return [window for window in windows if window.entries]
+
+
 def cut(records: list[Record], limits: Limits = LIMITS) -> list[tuple[int, int]]:
-    windows = Partition(NAME, first_checkpoint(0, limits)).feed(records)
+    windows = of_data(Partition(NAME, first_checkpoint(0, limits)).feed(records))
     return [(window.start, window.end) for window in windows]
 
 
@@ -38,13 +44,39 @@ def test_a_window_ends_before_the_first_record_that_is_too_late() -> None:
     assert cut([data(0, 5000), data(1, 5999), data(2, 6000), data(3, 7000)]) == [(0, 2), (2, 3)]
 
 
-def test_a_tick_ends_a_window_and_begins_none() -> None:
-    assert cut([tick(0, 1), data(1, 5000), tick(2, 5500), tick(3, 6000), tick(4, 9000)]) == [(1, 3)]
+def test_a_tick_ends_a_window_and_is_one_where_none_is_open() -> None:
+    records = [tick(0, 1), data(1, 5000), tick(2, 5500), tick(3, 6000), tick(4, 9000)]
+    windows = Partition(NAME, first_checkpoint(0, LIMITS)).feed(records)
+    assert [(w.start, w.end, len(w.entries), w.end_log_ms) for w in windows] == [
+        (0, 1, 0, 1),
+        (1, 3, 1, 5500),
+        (3, 4, 0, 6000),
+        (4, 5, 0, 9000),
+    ]
 
 
-def test_a_rule_s_version_moves_log_time_like_a_tick_and_belongs_to_no_window() -> None:
-    rules = [Record(*NAME, o, ms, RuleChange("sampling", "acme", 7).headers(), b"") for o, ms in ((0, 1), (2, 6000))]
-    assert cut([rules[0], data(1, 5000), rules[1], tick(3, 9000)]) == [(1, 2)]
+def test_a_rule_s_version_comes_with_the_window_that_is_open_or_on_its_own() -> None:
+    change = RuleChange("sampling", "acme", 7)
+    rules = {o: Record(*NAME, o, ms, change.headers(), b"") for o, ms in ((0, 1), (2, 5500), (3, 6000))}
+    windows = Partition(NAME, first_checkpoint(0, LIMITS)).feed([rules[0], data(1, 5000), rules[2], rules[3]])
+    assert [(w.start, w.end, [each.offset for each in w.changes]) for w in windows] == [
+        (0, 1, [0]),
+        (1, 3, [2]),
+        (3, 4, [3]),
+    ]
+
+
+def test_what_lies_before_the_checkpoint_comes_back_first_and_is_not_fresh() -> None:
+    records = [data(offset, 1000 * offset) for offset in range(6)]
+    checkpoint = replace(first_checkpoint(4, LIMITS), log_ms=3000).since(Opened(1, 1000))
+    windows = Partition(NAME, read_position(checkpoint.position())).feed([*records[1:], tick(6, 9000)])
+    assert [(w.start, w.end, w.fresh) for w in windows] == [
+        (1, 4, False),
+        (4, 5, True),
+        (5, 6, True),
+        (6, 7, True),
+    ]
+    assert [entry.log_ms for entry in windows[0].entries] == [1000, 2000, 3000]
 
 
 def test_a_window_ends_after_the_record_that_fills_it() -> None:
@@ -57,25 +89,25 @@ def test_log_time_never_steps_back() -> None:
 
 
 def test_a_record_with_unusable_headers_waits_in_its_window_with_its_fault() -> None:
-    (window,) = Partition(NAME, first_checkpoint(0, LIMITS)).feed([Record(*NAME, 0, 1, (), b"?"), tick(1, 1001)])
+    (window,) = of_data(Partition(NAME, first_checkpoint(0, LIMITS)).feed([Record(*NAME, 0, 1, (), b"?"), tick(1, 1001)]))
     assert [(entry.framing, entry.fault) for entry in window.entries] == [(None, "header 'tenant' is missing")]
 
 
 def test_a_number_too_long_to_be_one_is_a_fault() -> None:
     headers = (*Framing(tenant="acme", items=1, accepted_minute=0).headers(), ("items", b"9" * 5000))
-    (window,) = Partition(NAME, first_checkpoint(0, LIMITS)).feed([Record(*NAME, 0, 1, headers, b""), tick(1, 1001)])
+    (window,) = of_data(Partition(NAME, first_checkpoint(0, LIMITS)).feed([Record(*NAME, 0, 1, headers, b""), tick(1, 1001)]))
     assert window.entries[0].fault == "header 'items' is not a number: b'" + "9" * 18 + "'"
 
 
 def test_a_class_that_no_table_has_is_a_fault() -> None:
     framing = Framing(tenant="acme", items=1, accepted_minute=0, retention_class=8)
     records = [Record(*NAME, 0, 1, framing.headers(), b""), tick(1, 1001)]
-    (window,) = Partition(NAME, first_checkpoint(0, LIMITS)).feed(records)
+    (window,) = of_data(Partition(NAME, first_checkpoint(0, LIMITS)).feed(records))
     assert window.entries[0].fault == "header 'class': 8 is no retention class"
 
 
 def test_blocks_are_numbered_by_partition_and_end_and_dated_by_log_time() -> None:
-    (window,) = Partition(NAME, first_checkpoint(0, LIMITS)).feed([data(7, 86_400_000 * 20_000), tick(8, 1 << 60)])
+    (window,) = of_data(Partition(NAME, first_checkpoint(0, LIMITS)).feed([data(7, 86_400_000 * 20_000), tick(8, 1 << 60)]))
     assert block_position(window.number) == (3, 8)
     assert window.day == 20_000
 
@@ -186,19 +218,19 @@ def test_the_newest_block_of_lost_commits_ends_where_it_did_whatever_its_size_an
 
 def test_it_may_end_with_a_tick() -> None:
     records = [data(0, 1), data(1, 2), tick(2, 3), tick(3, 9000), data(4, 9000), tick(5, 19_000)]
-    windows = Partition(NAME, stored(None, 3)).feed(records)
+    windows = of_data(Partition(NAME, stored(None, 3)).feed(records))
     assert [(w.start, w.end) for w in windows] == [(0, 3), (4, 5)]
 
 
 def test_it_does_not_end_later_though_the_log_lost_its_end() -> None:
     partition = Partition(NAME, stored(0, 4))
-    windows = partition.feed([data(0, 1), data(9, 2), tick(10, 5000)])
+    windows = of_data(partition.feed([data(0, 1), data(9, 2), tick(10, 5000)]))
     assert [(w.start, w.end) for w in windows] == [(0, 4), (9, 10)]
     assert partition.take_missing() == 8
 
 
 def test_its_day_is_the_one_it_was_stored_under_though_the_clock_stepped_back() -> None:
-    (window,) = Partition(NAME, stored(0, 1, day=20_000)).feed([data(0, 86_400_000 * 20_000 - 5)])
+    (window,) = of_data(Partition(NAME, stored(0, 1, day=20_000)).feed([data(0, 86_400_000 * 20_000 - 5)]))
     assert window.day == 20_000
 
 

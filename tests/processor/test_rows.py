@@ -65,7 +65,7 @@ def store(clickhouse_settings: ClickHouseSettings) -> Iterator[Store]:
 
 
 def window_of(records: list[Record], end: int = 100) -> Window:
-    entries = tuple(Entry(each, Framing(**_framing(each))) for each in records)
+    entries = tuple(Entry(each, each.append_ms, Framing(**_framing(each))) for each in records)
     name = TopicPartition(records[0].topic, 5)
     return Window(name, 0, end, DAY * 86_400_000, DAY * 86_400_000, entries, 0)
 

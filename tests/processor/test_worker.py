@@ -5,13 +5,18 @@ from __future__ import annotations
 import queue
 import random
 import threading
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from clickhouse_connect.driver.client import Client
 
 from otelhouse.bus.contract import Record, TopicPartition
 from otelhouse.clock import SystemClock
 from processor.assignment import Assignment
 from processor.build import Block, Rows
 from processor.commit import first_checkpoint
+from processor.sampling.opening import Samplers
+from processor.sampling.rules import Version
 from processor.sink import StorageFault, Waiter
 from processor.window import Limits
 from processor.worker import Outcome, Worker
@@ -19,7 +24,7 @@ from schema.record import Framing
 from schema.signal import Signal
 from tests.processor.requests import request
 
-LIMITS = Limits.of(Signal.TRACES, 1.0, 1)
+LIMITS = Limits.of(Signal.TRACES, 1.0, 1, 1)
 VALUE = request(Signal.TRACES, random.Random(1)).SerializeToString()
 
 
@@ -44,6 +49,18 @@ class FirstFails:
         return None
 
 
+class NoRules:
+    def versions(self, name: TopicPartition, tenant: str = "", number: int = 0) -> Mapping[str, Sequence[Version]]:
+        return {}
+
+
+def no_clickhouse() -> Client:
+    raise AssertionError("nothing is to be looked up without rules")
+
+
+NO_RULES = Samplers(NoRules(), no_clickhouse)
+
+
 class NoLetters:
     def bury(self, faults: list[Any], _: Waiter) -> None:
         assert not faults
@@ -51,7 +68,7 @@ class NoLetters:
 
 def test_rows_that_cannot_be_stored_stop_their_partition_alone_and_others_describe_their_resources_again() -> None:
     sink, outcomes = FirstFails(), queue.SimpleQueue[Outcome]()
-    worker = Worker("w", sink, NoLetters(), SystemClock(), threading.Lock(), outcomes.put)  # type: ignore[arg-type]  # stand-ins
+    worker = Worker("w", sink, NoLetters(), NO_RULES, SystemClock(), threading.Lock(), outcomes.put)  # type: ignore[arg-type]  # stand-ins
     worker.start()
     for number in range(2):
         name = TopicPartition(Signal.TRACES.topic, number)

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from otelhouse.rules.documents import control, limits, masking, retention
+from otelhouse.rules.documents import control, limits, masking, retention, sampling
 from otelhouse.rules.errors import InvalidRule
 from otelhouse.rules.rule import Kind
 
@@ -21,6 +21,7 @@ PARSERS: Mapping[Kind, Parser] = {
     Kind.LIMITS: limits.parse,
     Kind.MASKING: masking.parse,
     Kind.RETENTION: retention.parse,
+    Kind.SAMPLING: sampling.parse,
 }
 
 MAX_BYTES = 1 << 20

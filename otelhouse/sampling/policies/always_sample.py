@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from otelhouse.sampling.policy import ALWAYS, Decisions, decisions
+from otelhouse.sampling.policy import ALWAYS, CERTAIN, Decisions, decisions
 from otelhouse.sampling.traces import Traces
 from schema.arrays import Mask
 
@@ -16,6 +16,7 @@ class AlwaysSample:
     """Has nothing to set."""
 
     threshold: int = ALWAYS
+    probability: float = CERTAIN
 
     def evaluate(self, traces: Traces, asked: Mask, now_ns: int) -> Decisions:
         """See Policy."""

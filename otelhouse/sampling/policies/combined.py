@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from otelhouse.sampling.policy import ALWAYS, Decision, Decisions, Policy
+from otelhouse.sampling.policy import ALWAYS, CERTAIN, Decision, Decisions, Policy
 from otelhouse.sampling.traces import Traces
 from schema.arrays import Mask
 
@@ -17,7 +17,7 @@ def _all(policies: tuple[Policy, ...], traces: Traces, asked: Mask, now_ns: int,
     left = asked.copy()
     for policy in policies:
         each = policy.evaluate(traces, left, now_ns)
-        for decision in (Decision.NOT_SAMPLED, Decision.ERROR):
+        for decision in (Decision.NOT_SAMPLED, Decision.ERROR, Decision.LIMITED):
             said = left & (each == decision)
             found[said] = decision
             left &= ~said
@@ -35,6 +35,11 @@ class And:
         """The strictest."""
         return max((policy.threshold for policy in self.policies), default=ALWAYS)
 
+    @property
+    def probability(self) -> float:
+        """The least: probabilistic policies look at the same randomness."""
+        return min((policy.probability for policy in self.policies), default=CERTAIN)
+
     def evaluate(self, traces: Traces, asked: Mask, now_ns: int) -> Decisions:
         """See Policy."""
         return _all(self.policies, traces, asked, now_ns, Decision.SAMPLED)
@@ -46,6 +51,7 @@ class Drop:
 
     policies: tuple[Policy, ...]
     threshold: int = ALWAYS
+    probability: float = CERTAIN
 
     def evaluate(self, traces: Traces, asked: Mask, now_ns: int) -> Decisions:
         """See Policy."""
@@ -59,7 +65,13 @@ class Not:
     policy: Policy
     threshold: int = ALWAYS
 
+    @property
+    def probability(self) -> float:
+        """What the other leaves."""
+        return 1 - self.policy.probability if self.policy.probability < CERTAIN else CERTAIN
+
     def evaluate(self, traces: Traces, asked: Mask, now_ns: int) -> Decisions:
         """See Policy."""
         each = self.policy.evaluate(traces, asked, now_ns)
-        return np.where(each <= Decision.SAMPLED, 1 - each, each).astype(np.int8)
+        sampled = (each == Decision.NOT_SAMPLED) | (each == Decision.LIMITED)
+        return np.where(each == Decision.ERROR, each, sampled).astype(np.int8)

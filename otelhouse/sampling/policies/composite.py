@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from otelhouse.sampling.policy import ALWAYS, Decision, Decisions, Policy
+from otelhouse.sampling.policy import ALWAYS, CERTAIN, Decision, Decisions, Policy
 from otelhouse.sampling.traces import Traces
 from schema.arrays import Mask
 
@@ -42,6 +42,7 @@ class Composite:
     subs: tuple[SubPolicy, ...]
     most: int
     threshold: int = ALWAYS
+    probability: float = CERTAIN
     second: Second = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -68,3 +69,5 @@ class Composite:
             if spans <= most:
                 self.second.spans[place] = spans
                 found[trace] = Decision.SAMPLED
+            else:
+                found[trace] = Decision.LIMITED

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from otelhouse.sampling.policy import ALWAYS, Decisions, decisions
+from otelhouse.sampling.policy import ALWAYS, CERTAIN, Decisions, decisions
 from otelhouse.sampling.traces import Traces
 from schema.arrays import Mask
 
@@ -26,6 +26,7 @@ class Latency:
     lower_ms: int
     upper_ms: int = 0
     threshold: int = ALWAYS
+    probability: float = CERTAIN
 
     def evaluate(self, traces: Traces, asked: Mask, now_ns: int) -> Decisions:
         """See Policy."""

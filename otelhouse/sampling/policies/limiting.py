@@ -10,7 +10,7 @@ from enum import Enum
 
 import numpy as np
 
-from otelhouse.sampling.policy import ALWAYS, Decisions, decisions
+from otelhouse.sampling.policy import ALWAYS, CERTAIN, Decision, Decisions
 from otelhouse.sampling.traces import Traces
 from schema.arrays import Mask
 
@@ -37,9 +37,10 @@ class Limiting:
     """`rate` a second, `burst` at once; a trace above `burst` never passes."""
 
     unit: Unit
-    rate: int
+    rate: float
     burst: int
     threshold: int = ALWAYS
+    probability: float = CERTAIN
     bucket: Bucket = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -48,10 +49,11 @@ class Limiting:
     def evaluate(self, traces: Traces, asked: Mask, now_ns: int) -> Decisions:
         """See Policy."""
         costs = traces.span_count if self.unit is Unit.SPANS else traces.size_bytes
-        passed = np.zeros(len(traces), np.bool_)
+        said = np.full(len(traces), Decision.LIMITED, np.int8)
         for trace in np.flatnonzero(asked).tolist():
-            passed[trace] = self._passes(int(costs[trace]), now_ns)
-        return decisions(passed)
+            if self._passes(int(costs[trace]), now_ns):
+                said[trace] = Decision.SAMPLED
+        return said
 
     def _passes(self, cost: int, now_ns: int) -> bool:
         bucket = self.bucket

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from otelhouse.sampling.attributes import attribute_decisions
-from otelhouse.sampling.policy import ALWAYS, Decisions
+from otelhouse.sampling.policy import ALWAYS, CERTAIN, Decisions
 from otelhouse.sampling.traces import Traces
 from schema.arrays import I64, Mask
 from schema.wire import Owner, Scan, ValueKind
@@ -22,6 +22,7 @@ class NumericAttribute:
     most: int
     invert: bool = False
     threshold: int = ALWAYS
+    probability: float = CERTAIN
 
     def evaluate(self, traces: Traces, asked: Mask, now_ns: int) -> Decisions:
         """See Policy."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from otelhouse.sampling.ottl.compile import Ask
 from otelhouse.sampling.ottl.rows import Rows
-from otelhouse.sampling.policy import ALWAYS, Decision, Decisions
+from otelhouse.sampling.policy import ALWAYS, CERTAIN, Decision, Decisions
 from otelhouse.sampling.traces import Traces
 from schema.arrays import I64, Mask
 
@@ -26,6 +26,7 @@ class OttlCondition:
     of_events: tuple[Ask, ...]
     propagate: bool
     threshold: int = ALWAYS
+    probability: float = CERTAIN
 
     def evaluate(self, traces: Traces, asked: Mask, now_ns: int) -> Decisions:
         """See Policy."""

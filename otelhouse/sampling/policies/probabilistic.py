@@ -31,8 +31,12 @@ class Probabilistic:
     @property
     def threshold(self) -> int:
         """2^56 less the share of it that is kept."""
-        ratio = self.percentage / 100
-        return (1 << RANDOMNESS_BITS) - round(min(max(ratio, 0.0), 1.0) * (1 << RANDOMNESS_BITS))
+        return (1 << RANDOMNESS_BITS) - round(self.probability * (1 << RANDOMNESS_BITS))
+
+    @property
+    def probability(self) -> float:
+        """The share as a number from 0 to 1."""
+        return min(max(self.percentage / 100, 0.0), 1.0)
 
     def evaluate(self, traces: Traces, asked: Mask, now_ns: int) -> Decisions:
         """See Policy."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from otelhouse.sampling.policy import ALWAYS, Decisions, decisions
+from otelhouse.sampling.policy import ALWAYS, CERTAIN, Decisions, decisions
 from otelhouse.sampling.traces import Traces
 from schema.arrays import Mask
 
@@ -18,6 +18,7 @@ class SpanCount:
     least: int
     most: int = 0
     threshold: int = ALWAYS
+    probability: float = CERTAIN
 
     def evaluate(self, traces: Traces, asked: Mask, now_ns: int) -> Decisions:
         """See Policy."""

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from otelhouse.sampling.attributes import attribute_decisions
-from otelhouse.sampling.policy import ALWAYS, Decisions
+from otelhouse.sampling.policy import ALWAYS, CERTAIN, Decisions
 from otelhouse.sampling.traces import Traces
 from schema.arrays import I64, Mask
 from schema.wire import Owner, Scan, Slices, ValueKind
@@ -27,6 +27,7 @@ class StringAttribute:
     patterns: bool = False
     invert: bool = False
     threshold: int = ALWAYS
+    probability: float = CERTAIN
 
     def evaluate(self, traces: Traces, asked: Mask, now_ns: int) -> Decisions:
         """See Policy."""

@@ -81,7 +81,7 @@ def requests(traces: Sequence[Trace]) -> list[ExportTraceServiceRequest]:
 
 
 def columns(traces: Sequence[Trace]) -> Traces:
-    return Traces(scan(Signal.TRACES, *join([request.SerializeToString() for request in requests(traces)])))
+    return Traces.of(scan(Signal.TRACES, *join([request.SerializeToString() for request in requests(traces)])))
 
 
 def sampling(*policies: Mapping[str, Any], **settings: Any) -> TailSampling:

@@ -276,4 +276,5 @@ def test_a_trace_that_is_too_large_is_dropped_whatever_policies_say() -> None:
     wanted = sampling({"type": "always_sample"}, maximum_trace_size_bytes=200)
     verdicts = decide(wanted, columns([trace_of(1), trace_of(20)]))
     assert verdicts.sampled.tolist() == [True, False]
-    assert "maximum_trace_size_bytes" in verdicts.reason(1)
+    texts, place = verdicts.reasons()
+    assert "maximum_trace_size_bytes" in texts[place[1]]

@@ -1,0 +1,27 @@
+"""What tail sampling says of itself on /metrics."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Histogram
+
+LATE = Counter("otelhouse_processor_sampling_late_spans", "Spans that came after their trace's verdict.", ("verdict",))
+NOT_HELD = Counter(
+    "otelhouse_processor_sampling_not_held_spans",
+    "Spans stored without a verdict, because to hold each trace's part of their request would cost too much.",
+)
+DUPLICATES = Counter(
+    "otelhouse_processor_sampling_duplicate_spans", "Spans of open traces that came twice, and were dropped once."
+)
+TRACES = Counter("otelhouse_processor_sampling_traces", "Traces decided.", ("verdict", "early"))
+SPANS = Counter("otelhouse_processor_sampling_spans", "Spans of traces decided.", ("verdict",))
+POLICY_TRACES = Counter(
+    "otelhouse_processor_sampling_policy_traces", "Traces that a policy decided.", ("tenant", "policy", "verdict")
+)
+WAITED_SECONDS = Histogram(
+    "otelhouse_processor_sampling_waited_seconds",
+    "Log time from a trace's first span to its verdict, in seconds.",
+    buckets=(0.5, 1, 2, 5, 10, 15, 20, 30, 45, 60, 120, 300, 600),
+)
+DECIDE_SECONDS = Histogram(
+    "otelhouse_processor_sampling_decide_seconds", "Time to evaluate all policies for a window's traces, in seconds."
+)

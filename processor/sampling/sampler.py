@@ -1,0 +1,401 @@
+"""Tail sampling of one partition: spans wait with their trace, whole traces are decided, late spans follow.
+
+State is a function of the log: a window's records, log time, and the versions of rules that control records put into
+force. What a restart needs of it stands in the log from X on and in the ledger (`ledger.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+
+from otelhouse.sampling.config import TailSampling
+from otelhouse.sampling.decide import Verdicts, decide
+from otelhouse.sampling.divided import divided
+from otelhouse.sampling.traces import Traces
+from processor import batch as batches
+from processor.batch import Batch
+from processor.commit import Opened
+from processor.sampling import ledger, metrics
+from processor.sampling.buffer import Buffer, Pieces
+from processor.sampling.duplicates import duplicates
+from processor.sampling.joined import Part, joined
+from processor.sampling.known import (
+    BYTES,
+    CLASS,
+    DROPPED,
+    FIRST_MS,
+    FIRST_OFFSET,
+    KEPT,
+    LAST_MS,
+    ROOT_MS,
+    STATUS,
+    TENANT,
+    UNTIL,
+    Known,
+)  # fmt: skip
+from processor.sampling.rules import PartitionRules
+from processor.sampling.verdict_rows import Decided, verdict_rows
+from processor.window import Window
+from schema.arrays import F64, I32, I64, Mask
+from schema.signal import Signal
+from schema.wire import scan
+from schema.wire.split import pack
+
+MOST_TRACE_BYTES = 32 << 20
+"""A trace that holds more is decided by what is there."""
+MOST_BUFFER_BYTES = 128 << 20
+"""What the traces of a partition may hold; the oldest are decided early where it is more."""
+LEFT_BUFFER_BYTES = MOST_BUFFER_BYTES // 8 * 7
+_NEVER = np.int64(1) << np.int64(62)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits for verdicts: traces, and bytes of their spans."""
+
+    traces: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a window yields. `stored`: the spans to store now, those decided among them; `weights` float64[spans]: how
+    many each stands for (None: one); `waits` bool[spans of the window]: what waits. `opened` is the oldest record that
+    open traces need, `due_ms` the log time at which the next is due."""
+
+    stored: Batch
+    weights: F64 | None
+    waits: Mask
+    decisions: pa.RecordBatch | None
+    states: pa.RecordBatch | None
+    opened: Opened | None
+    due_ms: int | None
+    waiting: Waiting
+
+
+@dataclass(slots=True)
+class _Tenant:
+    """A tenant in this partition: the rule in force, with this partition's part of its limits, and the verdicts so far
+    (kept, dropped)."""
+
+    name: str
+    version: int = 0
+    sampling: TailSampling | None = None
+    verdicts: tuple[int, int] = (0, 0)
+
+    @property
+    def remembered(self) -> tuple[int, int]:
+        """After how many more verdicts of its kind one is forgotten, of those kept and of those dropped.
+
+        With the peer, whose memory of traces outlives the verdict, at least `num_traces`.
+        """
+        rule = self.sampling
+        return (
+            (max(rule.sampled_cache, rule.num_traces), max(rule.non_sampled_cache, rule.num_traces)) if rule else (0, 0)
+        )
+
+
+class Sampler:
+    """One partition; one thread uses it. What a window's control records say is learnt before the window is taken."""
+
+    def __init__(self, rules: PartitionRules) -> None:
+        self._rules = rules
+        self._known = Known()
+        self._buffer = Buffer()
+        self._tenants: list[_Tenant] = []
+        self._places: dict[str, int] = {}
+        self._past = ledger.NONE
+        self._states: dict[str, tuple[int, str]] = {}
+
+    def remember(self, past: ledger.Verdicts, states: Mapping[str, tuple[int, str]], until: int) -> None:
+        """Verdicts and where sampling stood as they were stored up to C; before any window. Verdicts up to X (`until`)
+        are known at once."""
+        before = int(np.searchsorted(past.end, until, "right"))
+        self._past = past.part(slice(before, None))
+        later = self._past.counts()
+        for name, (_, text) in states.items():
+            kept, dropped = ledger.verdicts_in(text)
+            after = later.get(name, (0, 0))
+            self._tenants[self._tenant(name)].verdicts = kept - after[0], dropped - after[1]
+        self._states = dict(states)
+        self._apply(past.part(slice(0, before)))
+
+    def learn(self, window: Window) -> None:
+        """Take note of the window's control records. Raises NotKnown, and may be called again."""
+        self._rules.learn(window.changes)
+
+    def bring_back(self, window: Window) -> None:
+        """A window before C: its spans wait again, unless their trace was decided by C."""
+        ends = np.unique(self._past.end[self._past.end < window.end])
+        first = 0
+        for end in [*ends.tolist(), window.end]:
+            last = first
+            while last < len(window.entries) and window.entries[last].record.offset < end:
+                last += 1
+            if last > first:
+                self._file(batches.read(replace(window, entries=window.entries[first:last])))
+            first = last
+            self._catch_up(end)
+
+    def take(self, batch: Batch) -> Taken:
+        """A window after C: file its spans, decide what is due at its end."""
+        window = batch.window
+        self._catch_up(window.start)
+        self._go_on(window)
+        now, weight, waits, whole = self._file(batch)
+        self._renew(window, window.end)
+        decided = list(self._decide(window))
+        parts = [part for _, part in decided if part is not None]
+        if parts or not whole:
+            parts = [*self._now(batch, now, weight), *parts]
+        stored, weights = (batch, None) if whole and not parts else joined(batch, parts)
+        verdicts = [each for each, _ in decided]
+        held = [
+            ledger.State(tenant.name, tenant.version, tenant.sampling, tenant.verdicts)
+            for tenant in (self._tenants[self._places[each.tenant]] for each in verdicts)
+        ]
+        rows = self._known.open
+        opened, due = self._open(rows)
+        return Taken(
+            stored, weights, waits,
+            verdict_rows(window, verdicts) if verdicts else None,
+            ledger.state_rows(window, held) if held else None,
+            opened, due, Waiting(len(rows), self._buffer.held_bytes),
+        )  # fmt: skip
+
+    def _go_on(self, window: Window) -> None:
+        """Before the first window after C: limits as they were."""
+        if self._states:
+            self._renew(window, window.start)
+            for name, (version, text) in self._states.items():
+                tenant = self._tenants[self._places[name]]
+                if tenant.version == version and tenant.sampling is not None:
+                    ledger.load_limits(tenant.sampling, text)
+            self._states = {}
+
+    def _tenant(self, name: str) -> int:
+        place = self._places.get(name)
+        if place is None:
+            place = self._places[name] = len(self._tenants)
+            self._tenants.append(_Tenant(name))
+        return place
+
+    def _renew(self, window: Window, before: int) -> None:
+        """The rules in force for records before an offset."""
+        for tenant in self._tenants:
+            version = self._rules.version(tenant.name, before)
+            if version.number != tenant.version:
+                tenant.version = version.number
+                tenant.sampling = divided(version.sampling, window.partitions) if version.sampling else None
+
+    @property
+    def _verdicts(self) -> I64:
+        return np.array([tenant.verdicts for tenant in self._tenants] or [(0, 0)], np.int64)
+
+    def _sampled(self, batch: Batch) -> tuple[Mask, I32]:
+        """By call: whether a rule was in force at its record, and the tenant's number."""
+        sampled = np.zeros(len(batch.tenant), np.bool_)
+        places = np.array([self._tenant(name) for name in batch.tenants], np.int32)
+        for place, name in enumerate(batch.tenants):
+            versions = self._rules.versions(name)
+            if versions:
+                calls = np.flatnonzero(batch.tenant == place)
+                at = np.searchsorted([version.offset for version in versions], batch.offset[calls].astype(np.int64))
+                sampled[calls] = np.array([False, *(version.sampling is not None for version in versions)])[at]
+        return sampled, places[batch.tenant] if len(places) else batch.tenant
+
+    def _file(self, batch: Batch) -> tuple[Mask, F64, Mask, bool]:
+        """Put spans that wait into the buffer -> (bool[spans] those to store now, float64[spans] their weights,
+        bool[spans] those that wait, whether all are stored now and stand for one)."""
+        spans = batch.scan.items
+        sampled, tenant = self._sampled(batch)
+        now, weight = np.ones(len(spans), np.bool_), np.ones(len(spans))
+        waits = np.zeros(len(spans), np.bool_)
+        chosen = np.flatnonzero(sampled[spans.call])
+        if not len(chosen):
+            return now, weight, waits, True
+        calls = spans.call[chosen]
+        ids = np.ascontiguousarray(spans["trace_id"].fixed(16)[chosen]).view(np.uint64).reshape(-1, 2)
+        roots = ~(spans["parent_span_id"].fixed(8)[chosen]).any(axis=1)
+        filed = self._known.file(
+            ids, tenant[calls], batch.log_ms[calls], batch.offset[calls].astype(np.int64),
+            batch.retention_class[calls].astype(np.int64), roots, self._verdicts,
+        )  # fmt: skip
+        group = np.full(len(spans), -1, np.int32)
+        group[chosen] = filed.group
+        packed = pack(batch.scan, group)
+        self._buffer.add(packed, filed.waiting)
+        self._known.state[filed.waiting[packed.group], BYTES] += np.diff(packed.bounds)
+        waits = group >= 0
+        # What would cost too much to hold is stored whatever comes of its trace.
+        waits[packed.left_out] = False
+        status = self._known.state[filed.rows, STATUS]
+        now[chosen] = status == KEPT
+        now[packed.left_out] = True
+        weight[chosen] = np.where(status == KEPT, self._known.weight[filed.rows], 1.0)
+        if batch.window.fresh:
+            metrics.LATE.labels("kept").inc(int(np.count_nonzero(status == KEPT)))
+            metrics.LATE.labels("dropped").inc(int(np.count_nonzero(status == DROPPED)))
+            metrics.NOT_HELD.inc(len(packed.left_out))
+        return now, weight, waits, False
+
+    def _now(self, batch: Batch, now: Mask, weight: F64) -> Iterator[Part]:
+        """What of a window is stored without waiting."""
+        calls = batch.scan.items.call
+        packed = pack(batch.scan, np.where(now, calls, -1).astype(np.int32))
+        if len(packed.group):
+            # Pieces that come by call keep the order of the spans.
+            of_piece = packed.group
+            yield Part(
+                packed.data, packed.bounds, batch.tenants, batch.tenant[of_piece], batch.retention_class[of_piece],
+                weight[now],
+            )  # fmt: skip
+
+    def _due(self, now_ms: int) -> tuple[I64, list[str]]:
+        """Rows of the traces to be decided, in order, and which bound makes each early ("": none, it has waited)."""
+        rows = self._known.open
+        early: dict[int, str] = {}
+        state = self._known.state
+        due = state[rows, FIRST_MS] >= 0
+        times = self._times(rows)
+        waited = times <= now_ms
+        for place, tenant in enumerate(self._tenants):
+            if tenant.sampling is None:
+                early.update((row, "no_policy") for row in rows[state[rows, TENANT] == place].tolist())
+                continue
+            of_tenant = np.flatnonzero((state[rows, TENANT] == place) & ~waited)
+            if len(of_tenant) > tenant.sampling.num_traces:
+                surplus = of_tenant[: len(of_tenant) - tenant.sampling.num_traces]
+                early.update((int(rows[i]), "num_traces") for i in surplus)
+        for i in np.flatnonzero(~waited & (state[rows, BYTES] > MOST_TRACE_BYTES)).tolist():
+            early.setdefault(int(rows[i]), "trace_bytes")
+        left = ~waited & ~np.isin(rows, list(early))
+        held = np.cumsum(state[rows, BYTES] * left)
+        if len(held) and held[-1] > MOST_BUFFER_BYTES:
+            for i in np.flatnonzero(left & (held <= held[-1] - LEFT_BUFFER_BYTES)).tolist():
+                early[int(rows[i])] = "buffer_bytes"
+        chosen = rows[due & (waited | np.isin(rows, list(early)))]
+        return chosen, [early.get(row, "") for row in chosen.tolist()]
+
+    def _times(self, rows: I64) -> I64:
+        """int64[rows]: log time at which each is due."""
+        state = self._known.state[rows]
+        wait = np.array([_ms(t.sampling.decision_wait) if t.sampling else 0 for t in self._tenants] or [0], np.int64)
+        after = np.array(
+            [_ms(t.sampling.decision_wait_after_root) if t.sampling else 0 for t in self._tenants] or [0], np.int64
+        )
+        tenant = state[:, TENANT]
+        rooted = (state[:, ROOT_MS] >= 0) & (after[tenant] > 0)
+        times: I64 = np.minimum(
+            state[:, FIRST_MS] + wait[tenant], np.where(rooted, state[:, ROOT_MS] + after[tenant], _NEVER)
+        )
+        return times
+
+    def _decide(self, window: Window) -> Iterator[tuple[Decided, Part | None]]:
+        rows, early = self._due(window.end_log_ms)
+        if not len(rows):
+            return
+        tenants = self._known.state[rows, TENANT]
+        # By name: the numbers that tenants have here another owner gives to others.
+        for place in sorted(np.unique(tenants).tolist(), key=lambda place: self._tenants[place].name):
+            chosen = np.flatnonzero(tenants == place)
+            yield self._decide_tenant(window, place, rows[chosen], [early[i] for i in chosen.tolist()])
+
+    def _decide_tenant(self, window: Window, place: int, rows: I64, early: list[str]) -> tuple[Decided, Part | None]:
+        known, tenant = self._known, self._tenants[place]
+        pieces = self._buffer.take(rows, len(known.state))
+        data, bounds, of_piece = pieces.data, pieces.bounds, pieces.place
+        found = scan(Signal.TRACES, data, bounds)
+        again = duplicates(found, of_piece[found.items.call])
+        repeats = np.bincount(of_piece[found.items.call[again]], minlength=len(rows))
+        if again.any():
+            packed = pack(found, np.where(again, -1, found.items.call).astype(np.int32))
+            data, bounds, of_piece = packed.data, packed.bounds, of_piece[packed.group]
+            found = scan(Signal.TRACES, data, bounds)
+            metrics.DUPLICATES.inc(int(np.count_nonzero(again)))
+        ids = np.ascontiguousarray(known.ids[rows]).view(np.uint8).reshape(-1, 16)
+        traces = Traces(found, of_piece[found.items.call], ids)
+        with metrics.DECIDE_SECONDS.time():
+            verdicts = _verdicts(tenant, traces, window.end_log_ms * 1_000_000)
+        kept = verdicts.sampled
+        before = tenant.verdicts
+        tenant.verdicts = (before[0] + int(kept.sum()), before[1] + int((~kept).sum()))
+        number = np.where(kept, before[0] + np.cumsum(kept), before[1] + np.cumsum(~kept))
+        until = number + np.where(kept, *tenant.remembered)
+        state = known.state[rows]
+        known.state[rows, STATUS] = np.where(kept, KEPT, DROPPED)
+        known.state[rows, UNTIL] = until
+        known.state[rows, LAST_MS] = window.end_log_ms
+        known.weight[rows] = ledger.weights(verdicts.rate)
+        decided = Decided(tenant.name, tenant.version, verdicts, ids, until, traces.span_count, repeats, state, early)
+        _count(decided, window.end_log_ms)
+        chosen = np.flatnonzero(kept[of_piece])
+        if not len(chosen):
+            return decided, None
+        part = Pieces(data, bounds, of_piece).chosen(chosen)
+        spans = np.bincount(found.items.call, minlength=len(of_piece))[chosen]
+        return decided, Part(
+            part.data, part.bounds, [tenant.name], np.zeros(len(chosen), np.int32),
+            state[part.place, CLASS].astype(np.uint8), np.repeat(known.weight[rows][part.place], spans),
+        )  # fmt: skip
+
+    def _open(self, rows: I64) -> tuple[Opened | None, int | None]:
+        if not len(rows):
+            return None, None
+        first = rows[np.argmin(self._known.state[rows, FIRST_OFFSET])]
+        opened = Opened(int(self._known.state[first, FIRST_OFFSET]), int(self._known.state[first, FIRST_MS]))
+        return opened, int(self._times(rows).min())
+
+    def _catch_up(self, end: int) -> None:
+        """Apply the verdicts of blocks that end at or before an offset."""
+        count = int(np.searchsorted(self._past.end, end, "right"))
+        if count:
+            part, self._past = self._past.part(slice(0, count)), self._past.part(slice(count, None))
+            self._apply(part)
+            for name, (kept, dropped) in part.counts().items():
+                tenant = self._tenants[self._places[name]]
+                tenant.verdicts = tenant.verdicts[0] + kept, tenant.verdicts[1] + dropped
+
+    def _apply(self, past: ledger.Verdicts) -> None:
+        """Verdicts that were made: their traces wait no longer."""
+        if not past.tenant:
+            return
+        tenants = np.array([self._tenant(name) for name in past.tenant], np.int32)
+        rows = self._known.find(np.ascontiguousarray(past.ids).view(np.uint64).reshape(-1, 2), tenants, self._verdicts)
+        self._buffer.drop(rows, len(self._known.state))
+        self._known.state[rows, STATUS] = np.where(past.kept, KEPT, DROPPED)
+        self._known.state[rows, UNTIL] = past.until
+        self._known.state[rows, LAST_MS] = past.decided_ms
+        self._known.weight[rows] = past.weight
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+def _verdicts(tenant: _Tenant, traces: Traces, now_ns: int) -> Verdicts:
+    """By the tenant's rule; without one, all are kept."""
+    if tenant.sampling is not None:
+        return decide(tenant.sampling, traces, now_ns)
+    count = len(traces.ids)
+    none = np.zeros(count, np.bool_)
+    return Verdicts((), ~none, np.full(count, -1, np.int64), none, none, np.ones(count), none)
+
+
+def _count(decided: Decided, now_ms: int) -> None:
+    kept, policy = decided.verdicts.sampled, decided.verdicts.policy
+    for verdict, chosen in (("kept", kept), ("dropped", ~kept)):
+        metrics.SPANS.labels(verdict).inc(int(decided.spans[chosen].sum()))
+        for early in set(decided.early):
+            among = np.array([each == early for each in decided.early], np.bool_)
+            metrics.TRACES.labels(verdict, early).inc(int(np.count_nonzero(chosen & among)))
+        for place in np.unique(policy[chosen]).tolist():
+            name = decided.verdicts.policies[place].name if place >= 0 else ""
+            number = int(np.count_nonzero(chosen & (policy == place)))
+            metrics.POLICY_TRACES.labels(decided.tenant, name, verdict).inc(number)
+    for waited in ((now_ms - decided.state[:, FIRST_MS]) / 1000).tolist():
+        metrics.WAITED_SECONDS.observe(waited)

@@ -1,0 +1,86 @@
+"""Rows of `decisions`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from otelhouse.sampling.decide import Verdicts
+from processor.columns import fixed, rows_of, words
+from processor.sampling.known import BYTES, CLASS, FIRST_MS, FIRST_OFFSET, LAST_MS, LAST_OFFSET
+from processor.window import Window
+from schema.arrays import I64, U8
+from schema.arrow import DECISIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """Traces of a tenant that were decided at a window's end. By trace: `ids` uint8[n, 16], `until` (see Known),
+    `spans` and repeated ones (`duplicates`), `state` (columns of Known), and the bound that made it early ("": none).
+    """
+
+    tenant: str
+    version: int
+    verdicts: Verdicts
+    ids: U8
+    until: I64
+    spans: I64
+    duplicates: I64
+    state: I64
+    early: Sequence[str]
+
+
+def verdict_rows(window: Window, decided: Sequence[Decided]) -> pa.RecordBatch:
+    """One row a trace, by tenant, as they were decided."""
+    count = [len(each.ids) for each in decided]
+    total = sum(count)
+    state = np.concatenate([each.state for each in decided])
+    policies, reasons = zip(*(_said(each) for each in decided), strict=True)
+
+    def all_of(name: str) -> np.ndarray:
+        return np.concatenate([getattr(each.verdicts, name) for each in decided])
+
+    columns = {
+        "tenant": words(np.repeat(np.arange(len(decided)), count), [each.tenant for each in decided]),
+        "class": pa.array(state[:, CLASS].astype(np.uint8)),
+        "day": pa.array(np.full(total, window.day, np.int32)).cast(pa.date32()),
+        "trace_id": fixed(np.concatenate([each.ids for each in decided])),
+        "decided": _times(np.full(total, window.end_log_ms)),
+        "kept": pa.array(all_of("sampled")),
+        "policy": _words([text for each in policies for text in each]),
+        "reason": _words([text for each in reasons for text in each]),
+        "early": _words([text for each in decided for text in each.early]),
+        "rate": pa.array(all_of("rate")),
+        "estimated": pa.array(all_of("estimated")),
+        "rule_version": pa.array(np.repeat([each.version for each in decided], count).astype(np.uint32)),
+        "first_seen": _times(state[:, FIRST_MS]),
+        "last_seen": _times(state[:, LAST_MS]),
+        "spans": pa.array(np.concatenate([each.spans for each in decided]).astype(np.uint32)),
+        "duplicates": pa.array(np.concatenate([each.duplicates for each in decided]).astype(np.uint32)),
+        "bytes": pa.array(state[:, BYTES].astype(np.uint64)),
+        "partition": pa.array(np.full(total, window.name.partition, np.uint16)),
+        "first_offset": pa.array(state[:, FIRST_OFFSET].astype(np.uint64)),
+        "last_offset": pa.array(state[:, LAST_OFFSET].astype(np.uint64)),
+        "remembered_until": pa.array(np.concatenate([each.until for each in decided]).astype(np.uint64)),
+        "block": pa.array(np.full(total, window.number, np.uint64)),
+    }
+    return rows_of(DECISIONS, columns)
+
+
+def _said(decided: Decided) -> tuple[list[str], list[str]]:
+    """(policy, reason) of each trace."""
+    verdicts = decided.verdicts
+    names = [*(named.name for named in verdicts.policies), ""]
+    texts, place = verdicts.reasons()
+    return [names[i] for i in verdicts.policy.tolist()], [texts[i] for i in place.tolist()]
+
+
+def _times(log_ms: I64) -> pa.Array:
+    return pa.array(log_ms.astype(np.int64)).cast(pa.timestamp("ms", "UTC"))
+
+
+def _words(texts: Sequence[str]) -> pa.Array:
+    return pa.array(texts, pa.string()).dictionary_encode()

@@ -1,0 +1,147 @@
+"""A partition of spans with tail sampling, run over a log that is made in a test; restarted wherever one likes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span
+
+from otelhouse.bus.contract import Record, TopicPartition
+from otelhouse.rules.documents.sampling import parse
+from processor.build import Builder, Built
+from processor.commit import Checkpoint, Opened, first_checkpoint, read_position
+from processor.partition import Partition
+from processor.sampling import ledger
+from processor.sampling.rules import PartitionRules, Version
+from processor.sampling.sampler import Sampler
+from processor.window import Limits, Window
+from schema.arrow import DECISIONS
+from schema.record import Control, Framing, RuleChange, block_position, control_headers
+from schema.signal import Signal
+
+NAME = TopicPartition(Signal.TRACES.topic, 1)
+LIMITS = Limits(span_ms=1000, rows=1000, value_bytes=100_000)
+Row = dict[str, Any]
+
+
+@dataclass
+class Log:
+    """Records, and which of them put a rule into force."""
+
+    records: list[Record] = field(default_factory=list)
+    found: dict[str, list[Version]] = field(default_factory=dict)
+
+    def spans(self, at_ms: int, *spans: Span, tenant: str = "acme", retention_class: int = 0, **resource: str) -> None:
+        """A record with these spans."""
+        group = ResourceSpans()
+        for key, value in resource.items():
+            group.resource.attributes.add(key=key).value.string_value = value
+        group.scope_spans.add().spans.extend(spans)
+        framing = Framing(tenant, len(spans), 0, retention_class)
+        value = ExportTraceServiceRequest(resource_spans=[group]).SerializeToString()
+        self.records.append(Record(*NAME, len(self.records), at_ms, framing.headers(), value))
+
+    def tick(self, at_ms: int) -> None:
+        headers = control_headers(Control.TICK)
+        self.records.append(Record(*NAME, len(self.records), at_ms, headers, b""))
+
+    def rule(self, at_ms: int, document: Mapping[str, Any], tenant: str = "acme", counts: bool = True) -> None:
+        """Put a document into force here; or append a repeat of the version that follows, which says nothing."""
+        versions = self.found.setdefault(tenant, [])
+        offset, number = len(self.records), len(versions) + 1
+        self.records.append(Record(*NAME, offset, at_ms, RuleChange("sampling", tenant, number).headers(), b""))
+        if counts:
+            versions.append(Version(offset, number, parse(document)))
+
+    def versions(self, name: TopicPartition, tenant: str = "", number: int = 0) -> Mapping[str, Sequence[Version]]:
+        """See processor.sampling.rules.Source."""
+        if not tenant:
+            return {whose: list(found) for whose, found in self.found.items()}
+        return {tenant: [each for each in self.found.get(tenant, []) if each.number >= number]}
+
+
+@dataclass
+class Run:
+    """What an owner stored, by window, and what it could have committed after each."""
+
+    windows: list[Window] = field(default_factory=list)
+    stored: dict[str, list[list[Row]]] = field(default_factory=dict)
+    checkpoints: list[Checkpoint] = field(default_factory=list)
+    due_ms: list[int | None] = field(default_factory=list)
+
+    def rows(self, table: str) -> list[Row]:
+        return [row for window in self.stored.get(table, []) for row in window]
+
+    def keep(self, window: Window, built: Built, checkpoint: Checkpoint) -> None:
+        self.windows.append(window)
+        self.checkpoints.append(checkpoint)
+        self.due_ms.append(built.taken.due_ms if built.taken else None)
+        tables: dict[str, list[Row]] = {name: [] for name in ("spans", "trace_index", "decisions", "sampler_states")}
+        for block in built.blocks:
+            tables[block.table] = tables.get(block.table, []) + block.rows.to_pylist()
+        for name, rows in tables.items():
+            self.stored.setdefault(name, []).append(rows)
+
+
+def run(log: Log, limits: Limits = LIMITS) -> Run:
+    """From the start of the log."""
+    return _run(log, first_checkpoint(0, limits), Sampler(PartitionRules(log, NAME)), len(log.records))
+
+
+def resumed(log: Log, before: Run, windows: int) -> Run:
+    """By another owner, after the first `windows` windows of a run were committed."""
+    checkpoint = read_position(before.checkpoints[windows - 1].position())
+    sampler = Sampler(PartitionRules(log, NAME))
+    past = _past(before.rows("decisions"), checkpoint.emitted)
+    states = {
+        row["tenant"]: (row["rule_version"], row["state"])
+        for row in sorted(before.rows("sampler_states"), key=lambda row: row["block"])
+        if block_position(row["block"])[1] <= checkpoint.emitted
+    }
+    sampler.remember(past, states, checkpoint.resume)
+    return _run(log, checkpoint, sampler, len(log.records))
+
+
+def _run(log: Log, checkpoint: Checkpoint, sampler: Sampler, end: int) -> Run:
+    partition, builder, made = Partition(NAME, checkpoint), Builder(), Run()
+    for window in partition.feed(log.records[checkpoint.resume : end]):
+        sampler.learn(window)
+        if not window.fresh:
+            sampler.bring_back(window)
+            continue
+        built = builder.build(window, sampler)
+        opened: Opened | None = built.taken.opened if built.taken else None
+        made.keep(window, built, partition.checkpoint_after(window).since(opened))
+    return made
+
+
+def _past(rows: list[Row], until: int) -> ledger.Verdicts:
+    rows = sorted(
+        (row for row in rows if block_position(row["block"])[1] <= until),
+        key=lambda row: (row["block"], row["tenant"], row["decided"], row["trace_id"]),
+    )
+    return ledger.verdicts_of(pa.Table.from_pylist(rows, DECISIONS)) if rows else ledger.NONE
+
+
+def span(trace: int, number: int, root: bool = False, error: bool = False, **attributes: str) -> Span:
+    """Span `number` of a trace, 10 ms long."""
+    made = Span(
+        trace_id=trace.to_bytes(16, "big"), span_id=number.to_bytes(8, "big"), name=f"work-{number}",
+        parent_span_id=b"" if root else b"parent!!", start_time_unix_nano=10**18, end_time_unix_nano=10**18 + 10**7,
+    )  # fmt: skip
+    made.status.code = 2 if error else 0
+    for key, value in attributes.items():
+        made.attributes.add(key=key).value.string_value = value
+    return made
+
+
+def traces_of(rows: list[Row]) -> dict[int, list[int]]:
+    """Rows of spans -> span numbers by trace."""
+    found: dict[int, list[int]] = {}
+    for row in rows:
+        found.setdefault(int.from_bytes(row["trace_id"], "big"), []).append(int.from_bytes(row["span_id"], "big"))
+    return found
