@@ -11,7 +11,7 @@ import contextlib
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,10 @@ from otelhouse.clickhouse import connect, insert_arrow
 from otelhouse.clock import SystemClock
 from otelhouse.config import ClickHouseSettings, LogSettings
 from processor.build import Block, Builder
+from processor.sampling.rules import PartitionRules, Version
+from processor.sampling.sampler import Sampler
+from processor.traces.cardinality import Cardinality
+from processor.traces.state import TracesState
 from processor.window import Entry, Limits, OpenWindow, Window
 from schema.clickhouse_ddl import Layout, render
 from schema.migrations import migrations
@@ -73,22 +77,37 @@ def main() -> None:
 
 def _compare(bench: Bench, table: Table) -> None:
     windows = list(_windows(bench))
-    builder = Builder()
-    blocks = [block for window in windows for block in builder.build(window).blocks]
+    builder, state = Builder(), _state(bench)
+    blocks = [block for window in windows for block in builder.build(window, state).blocks]
     with in_turn(table, ROUNDS) as rounds:
         for turn in rounds:
             settings = _database(bench, f"floor_{bench.signal.name.lower()}_{bench.per_record}_{turn}")
             with contextlib.closing(connect(settings)) as client:
                 inserted = measure(bench.items, partial(_insert, client, blocks), [*bench.pids, os.getpid()])
                 table.add("insert of finished blocks", inserted)
-            table.add("rows only", measure(bench.items, partial(_build, builder, windows)))
+            table.add("rows only", measure(bench.items, partial(_build, bench, builder, windows)))
             settings = _database(bench, f"real_{bench.signal.name.lower()}_{bench.per_record}_{turn}")
             _process(bench, table, settings, turn)
 
 
-def _build(builder: Builder, windows: list[Window]) -> None:
+def _build(bench: Bench, builder: Builder, windows: list[Window]) -> None:
+    state = _state(bench)
     for window in windows:
-        builder.build(window)
+        builder.build(window, state)
+
+
+class _NoRules:
+    """No tenant samples."""
+
+    def versions(self, name: TopicPartition, tenant: str = "", number: int = 0) -> Mapping[str, Sequence[Version]]:
+        return {}
+
+
+def _state(bench: Bench) -> TracesState | None:
+    if bench.signal is not Signal.TRACES:
+        return None
+    rules = PartitionRules(_NoRules(), TopicPartition(bench.signal.topic, 0))
+    return TracesState(Sampler(rules), Cardinality(), 0)
 
 
 def _insert(client: Client, blocks: list[Block]) -> None:
@@ -142,12 +161,12 @@ def _until_stored(settings: LogSettings) -> None:
 
 def _windows(bench: Bench) -> Iterator[Window]:
     """The windows that the processor cuts of the same records, but for the last of each partition."""
-    limits = Limits.of(bench.signal, 3600.0, WINDOW_ROWS)
+    limits = Limits.of(bench.signal, 3600.0, WINDOW_ROWS, 1, 10.0)
     name = TopicPartition(bench.signal.topic, 0)
     framing = Framing("acme", bench.per_record, 0)
     window = OpenWindow(name, limits, 0, 0, 0)
     for offset, value in enumerate(bench.values):
-        window.add(Entry(Record(*name, offset, 0, (), value), framing))
+        window.add(Entry(Record(*name, offset, 0, (), value), 0, framing))
         if window.ends_at(offset + 1) or offset == len(bench.values) - 1:
             yield window.completed(offset + 1, 0)
             window = OpenWindow(name, limits, offset + 1, 0, 0)

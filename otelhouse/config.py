@@ -143,6 +143,12 @@ class MaskingSettings(_Section):
     profile: Literal["", "off", "default", "all"] = ""
 
 
+class SamplingSettings(_Section):
+    """What the tenant `default` tail-samples by from the start on: a YAML file. Empty: what its rule says."""
+
+    policy_file: str = ""
+
+
 class ProcessorSettings(_Section):
     """The processors of the log."""
 
@@ -150,6 +156,7 @@ class ProcessorSettings(_Section):
     group: str = "otelhouse-processor"
     window_seconds: float = Field(default=5.0, gt=0)
     window_rows: int = Field(default=50_000, ge=1)
+    edge_seconds: float = Field(default=10.0, ge=0.1, le=300)
 
 
 class QuerySettings(TlsSettings):
@@ -177,6 +184,7 @@ class Settings(_Section):
     postgres: PostgresSettings = PostgresSettings()
     ingest: IngestSettings = IngestSettings()
     masking: MaskingSettings = MaskingSettings()
+    sampling: SamplingSettings = SamplingSettings()
     processor: ProcessorSettings = ProcessorSettings()
     query: QuerySettings = QuerySettings()
     telemetry: TelemetrySettings = TelemetrySettings()

@@ -7,9 +7,10 @@ from collections import deque
 from collections.abc import Iterable
 
 from otelhouse.bus.contract import Record, TopicPartition
-from processor.commit import Checkpoint, Opened
+from processor.commit import Checkpoint
 from processor.partition import Partition
-from processor.sampling.sampler import Sampler, Waiting
+from processor.sampling.sampler import Waiting
+from processor.traces.state import Left, TracesState
 from processor.window import Window
 
 
@@ -18,7 +19,7 @@ class Assignment:
 
     `end` is the log's end when the partition was assigned: blocks that end at or before it may have been stored by
     an earlier owner. `stopped` is the fault that stopped it, if any. `due_at` is when, by our own time, something that
-    waits for its log time is due. `sampler` is the worker's alone; `waiting`, for everybody, what
+    waits for its log time is due. `traces` is the worker's alone; `waiting`, for everybody, what
     waits in it.
     """
 
@@ -29,14 +30,14 @@ class Assignment:
         self.partition = Partition(name, checkpoint)
         self.committed = checkpoint
         self.stopped = ""
-        self.sampler: Sampler | None = None
+        self.traces: TracesState | None = None
         self.waiting = Waiting()
         self.due_at: float | None = None
         self.open_since: float | None = None
         self.ticked_at: float | None = None
         self._pending: deque[Window] = deque()
         self._stored = checkpoint
-        self._opened: Opened | None = None
+        self._left: Left | None = None
         self._abandoned = threading.Event()
 
     @property
@@ -72,21 +73,24 @@ class Assignment:
             self.open_since, self.ticked_at = (now if window else None), None
         return windows
 
-    def stored(self, window: Window, opened: Opened | None) -> None:
+    def stored(self, window: Window, left: Left | None) -> None:
         """Note that the oldest pending window is stored, and what is open after it."""
         oldest = self._pending.popleft()
         if oldest is not window:
             raise ValueError(f"windows of {self.name} were stored out of order")
         if window.fresh:
-            self._opened = opened
-            self._stored = self.partition.checkpoint_after(window).since(opened)
+            self._left = left
+            self._stored = self._since(self.partition.checkpoint_after(window))
 
     def committable(self) -> Checkpoint | None:
         """What to commit now; None if there is nothing new. Never past a window that is not stored."""
         checkpoint = self._stored
         if not self._pending and not self.stopped:
-            checkpoint = self.partition.checkpoint().since(self._opened)
+            checkpoint = self._since(self.partition.checkpoint())
         return checkpoint if checkpoint.emitted > self.committed.emitted else None
+
+    def _since(self, checkpoint: Checkpoint) -> Checkpoint:
+        return checkpoint.since(self._left.opened, self._left.graph) if self._left else checkpoint
 
     def abandon(self) -> None:
         """Let whoever stores for it give up."""

@@ -17,9 +17,9 @@ from processor.metrics_rows.rows import exemplar_rows, sample_rows
 from processor.metrics_rows.series import SeriesResolver
 from processor.metrics_rows.shape import shape_of
 from processor.resources import NewResources, identify
-from processor.sampling.sampler import Sampler, Taken
 from processor.traces.index import index_rows
 from processor.traces.spans import span_rows
+from processor.traces.state import Left, Made, TracesState
 from processor.window import Window
 from schema.prometheus_name import MetricKind
 from schema.signal import Signal
@@ -44,13 +44,13 @@ class Block:
 class Built:
     """What a window yields. `shared` rows are idempotent by id and stored first: the blocks refer to them.
 
-    `taken`: what tail sampling made of it, if it is one of spans.
+    `left`: what is open after it, if it is one of spans.
     """
 
     shared: list[Rows]
     blocks: list[Block]
     faults: list[Fault]
-    taken: Taken | None = None
+    left: Left | None = None
 
 
 class Builder:
@@ -60,39 +60,37 @@ class Builder:
         self._resources = NewResources()
         self._series = SeriesResolver()
 
-    def build(self, window: Window, sampler: Sampler | None = None) -> Built:
-        """Scan the window and make its rows. Without a sampler no span waits."""
+    def build(self, window: Window, traces: TracesState | None = None) -> Built:
+        """Scan the window and make its rows. `traces`: the partition's state, if its records are spans."""
         batch = batches.read(window)
-        taken = sampler.take(batch) if sampler is not None else None
+        made = traces.take(batch) if traces is not None else None
         shared: list[Rows] = []
         blocks: list[Block] = []
-        for name, rows, idempotent in self._rows(batch, taken):
+        for name, rows, idempotent in self._rows(batch, made):
             if idempotent:
                 shared.append((name, rows))
             else:
                 blocks += [
                     Block(name, kept, window.day, window.number, window.log_ms, part) for kept, part in by_class(rows)
                 ]
-        return Built([rows for rows in shared if rows[1].num_rows], blocks, batch.faults, taken)
+        return Built([rows for rows in shared if rows[1].num_rows], blocks, batch.faults, made.left if made else None)
 
-    def _rows(self, batch: Batch, taken: Taken | None) -> Iterator[tuple[str, pa.RecordBatch, bool]]:
-        if batch.scan.signal is Signal.METRICS:
-            return self._metrics(batch)
-        return self._logs(batch) if batch.scan.signal is Signal.LOGS else self._traces(batch, taken)
+    def _rows(self, batch: Batch, made: Made | None) -> Iterator[tuple[str, pa.RecordBatch, bool]]:
+        if made is not None:
+            return self._traces(batch, made)
+        return self._logs(batch) if batch.scan.signal is Signal.LOGS else self._metrics(batch)
 
-    def _traces(self, batch: Batch, taken: Taken | None) -> Iterator[tuple[str, pa.RecordBatch, bool]]:
-        stored = taken.stored if taken else batch
-        resources = identify(stored)
-        yield "resources", self._resources.rows(stored, resources), True
-        yield "spans", span_rows(stored, resources, taken.weights if taken else None), False
-        yield (
-            "trace_index",
-            index_rows(batch, taken.waits if taken else np.zeros(len(batch.scan.items), np.bool_)),
-            False,
-        )
-        if taken and taken.decisions is not None:
+    def _traces(self, batch: Batch, made: Made) -> Iterator[tuple[str, pa.RecordBatch, bool]]:
+        taken = made.taken
+        resources = identify(taken.stored)
+        yield "resources", self._resources.rows(taken.stored, resources), True
+        yield "spans", span_rows(taken.stored, resources, taken.weights), False
+        yield "trace_index", index_rows(batch, taken.waits), False
+        yield "red", made.red, False
+        yield "service_edges", made.edges, False
+        if taken.decisions is not None:
             yield "decisions", taken.decisions, False
-        if taken and taken.states is not None:
+        if taken.states is not None:
             yield "sampler_states", taken.states, False
 
     def _logs(self, batch: Batch) -> Iterator[tuple[str, pa.RecordBatch, bool]]:

@@ -3,15 +3,15 @@
 The log's `Position.resume` is X, the oldest offset that open state needs. C, up to which everything was stored,
 log time at C, and the limits by which windows are cut stand in the metadata::
 
-    {"v": 1, "c": C, "t": log time, "w": [[offset, span_ms, rows, value_bytes], ...], "x": log time at X}
+    {"v": 1, "c": C, "t": log time, "w": [[offset, span_ms, rows, value_bytes], ...], "x": log time at X, "g": G}
 
-`x` is there if X is before C.
+`x` and `g` are there if X is before C: the service graph needs records from G on.
 
 The limits are part of it because blocks that were stored after C must be produced again, identical, even if the
 operator changed a setting meanwhile: an entry of `w` holds for windows that begin at or after its offset. A change
 is committed before any window is cut by it. A fifth number, `until`, is there where a window ends at an offset
 whatever its size: the newest block that was stored by a group whose commits are lost. A sixth is the number of the
-topic's partitions, if it is not one.
+topic's partitions, a seventh how long a request waits for its other side, each if it is not the usual one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 
 from otelhouse.bus.contract import Position
 from processor.stored import Stored
-from processor.window import MS_PER_DAY, Limits
+from processor.window import EDGE_MS, MS_PER_DAY, Limits
 
 _VERSION = 1
 
@@ -50,7 +50,7 @@ class Opened:
 class Checkpoint:
     """State to resume from. `resume` is X, `emitted` C, `log_ms` log time before C; regimes ascend by offset.
 
-    `resume_log_ms` is log time at X if that is before C.
+    `resume_log_ms` is log time at X if that is before C; `graph` the oldest offset that the service graph needs.
     """
 
     resume: int
@@ -58,6 +58,7 @@ class Checkpoint:
     log_ms: int
     regimes: tuple[Regime, ...]
     resume_log_ms: int = 0
+    graph: int = 0
 
     def limits_at(self, offset: int) -> Limits:
         """Limits of a window that begins at `offset`."""
@@ -76,26 +77,27 @@ class Checkpoint:
     def moved(self, emitted: int, log_ms: int) -> Checkpoint:
         """The checkpoint at a later C, without the regimes that ended before it."""
         first = max((i for i, regime in enumerate(self.regimes) if regime.start <= emitted), default=0)
-        return Checkpoint(emitted, emitted, log_ms, self.regimes[first:])
+        return Checkpoint(emitted, emitted, log_ms, self.regimes[first:], graph=emitted)
 
-    def since(self, opened: Opened | None) -> Checkpoint:
+    def since(self, opened: Opened | None, graph: int | None = None) -> Checkpoint:
         """The same with X at the oldest record that is still needed; at C if there is none, or it is not before C."""
+        graph = self.emitted if graph is None else min(graph, self.emitted)
         if opened is None or opened.offset >= self.emitted:
-            return self
-        return replace(self, resume=opened.offset, resume_log_ms=opened.log_ms)
+            return replace(self, graph=graph)
+        return replace(self, resume=opened.offset, resume_log_ms=opened.log_ms, graph=graph)
 
     def position(self) -> Position:
         """As the log keeps it."""
         regimes = [[r.start, *_numbers(r.limits)] for r in self.regimes]
         text = {"v": _VERSION, "c": self.emitted, "t": self.log_ms, "w": regimes}
         if self.resume < self.emitted:
-            text["x"] = self.resume_log_ms
+            text["x"], text["g"] = self.resume_log_ms, self.graph
         return Position(self.resume, json.dumps(text, separators=(",", ":")))
 
 
 def first_checkpoint(offset: int, limits: Limits) -> Checkpoint:
     """Where a group begins that has never committed."""
-    return Checkpoint(offset, offset, 0, (Regime(offset, limits),))
+    return Checkpoint(offset, offset, 0, (Regime(offset, limits),), graph=offset)
 
 
 def stored_checkpoint(stored: Stored, oldest: int, limits: Limits) -> Checkpoint:
@@ -107,14 +109,16 @@ def stored_checkpoint(stored: Stored, oldest: int, limits: Limits) -> Checkpoint
     start = min(oldest if stored.previous is None else max(stored.previous, oldest), stored.end)
     then = Regime(stored.end, limits)
     regimes = (Regime(start, replace(limits, until=stored.end)), then) if start < stored.end else (then,)
-    return Checkpoint(start, start, stored.day * MS_PER_DAY, regimes)
+    return Checkpoint(start, start, stored.day * MS_PER_DAY, regimes, graph=start)
 
 
 def _numbers(limits: Limits) -> tuple[int, ...]:
-    numbers = (limits.span_ms, limits.rows, limits.value_bytes)
-    if limits.partitions != 1:
-        return (*numbers, limits.until, limits.partitions)
-    return (*numbers, limits.until) if limits.until else numbers
+    numbers = [limits.span_ms, limits.rows, limits.value_bytes, limits.until, limits.partitions, limits.edge_ms]
+    usual = [0, 1, EDGE_MS]
+    while usual and numbers[-1] == usual[-1]:
+        numbers.pop()
+        usual.pop()
+    return tuple(numbers)
 
 
 def read_position(position: Position) -> Checkpoint:
@@ -124,9 +128,12 @@ def read_position(position: Position) -> Checkpoint:
         if text["v"] != _VERSION:
             raise CommitError(f"commit metadata has version {text['v']}, this release reads {_VERSION}")
         regimes = tuple(Regime(start, Limits(*limits)) for start, *limits in text["w"])
-        checkpoint = Checkpoint(position.resume, int(text["c"]), int(text["t"]), regimes, int(text.get("x", 0)))
+        emitted = int(text["c"])
+        checkpoint = Checkpoint(position.resume, emitted, int(text["t"]), regimes, graph=emitted)
+        if not regimes or checkpoint.resume > emitted:
+            raise CommitError(f"commit metadata contradicts itself: X={position.resume}, {position.metadata!r}")
+        if checkpoint.resume < emitted:
+            checkpoint = replace(checkpoint, resume_log_ms=int(text["x"]), graph=int(text["g"]))
     except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise CommitError(f"commit metadata is not ours: {position.metadata!r} ({error})") from None
-    if not regimes or checkpoint.resume > checkpoint.emitted:
-        raise CommitError(f"commit metadata contradicts itself: X={position.resume}, {position.metadata!r}")
     return checkpoint

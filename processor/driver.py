@@ -55,6 +55,7 @@ class Driver:
         seconds: float,
         rows: int,
         partitions: int,
+        edge_seconds: float,
         settle_seconds: float = SETTLE_SECONDS,
     ) -> None:
         self._consumer = consumer
@@ -63,7 +64,7 @@ class Driver:
         self._clock = clock
         self._look_up = look_up
         self._settle_seconds = settle_seconds
-        self._limits = {signal.topic: Limits.of(signal, seconds, rows, partitions) for signal in Signal}
+        self._limits = {signal.topic: Limits.of(signal, seconds, rows, partitions, edge_seconds) for signal in Signal}
         self._owned: dict[TopicPartition, Assignment] = {}
         # Offset of the first record that was polled before its partition was opened, if one was.
         self._unopened: dict[TopicPartition, int | None] = {}
@@ -211,7 +212,7 @@ class Driver:
             raise CommitError(_beyond(stored.end, end))
         held = stored_checkpoint(stored, oldest, limits)
         if name.topic == Signal.TRACES.topic:
-            held = held.since(Opened(oldest, 0))  # which traces were open, nobody knows
+            held = held.since(Opened(oldest, 0), oldest)  # what was open, nobody knows
         _log.warning(
             "the group's commit is lost; continuing from what is stored",
             topic=name.topic,
@@ -263,12 +264,13 @@ class Driver:
             self._stop(outcome.assignment, outcome.fault)
 
     def _note(self, outcome: Outcome) -> None:
-        assignment, taken = outcome.assignment, outcome.taken
-        assignment.stored(outcome.window, taken.opened if taken else None)
-        if taken is not None:
-            assignment.waiting = taken.waiting
-            left_ms = taken.due_ms - outcome.window.end_log_ms if taken.due_ms is not None else None
-            assignment.due_at = self._clock.monotonic() + max(0, left_ms) / 1000 if left_ms is not None else None
+        assignment, left = outcome.assignment, outcome.left
+        assignment.stored(outcome.window, left)
+        if left is not None:
+            assignment.waiting, assignment.due_at = left.waiting, None
+            if left.due_ms is not None:
+                wait_ms = max(0, left.due_ms - outcome.window.end_log_ms)
+                assignment.due_at = self._clock.monotonic() + wait_ms / 1000
 
     def _stop(self, assignment: Assignment, fault: str) -> None:
         assignment.stopped = fault

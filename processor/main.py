@@ -19,11 +19,11 @@ from processor import dead_letter
 from processor.admin import Admin
 from processor.dead_letter import DeadLetters
 from processor.driver import Driver
-from processor.sampling.opening import Samplers
 from processor.sampling.rules import StoredRules
 from processor.sink import Sink
 from processor.stored import LookUp
 from processor.ticks import Ticker
+from processor.traces.opening import TracesStates
 from processor.worker import Worker
 from schema.clickhouse_ddl import Layout
 from schema.signal import Signal
@@ -79,8 +79,9 @@ def _process(log: Log, settings: Settings, clock: Clock, stop: threading.Event, 
     producer = log.producer()
     layout = Layout(settings.clickhouse.database, settings.clickhouse.cluster)
     workers: list[Worker] = []
-    limits = (settings.processor.window_seconds, settings.processor.window_rows, settings.log.partitions)
-    samplers = Samplers(
+    wanted = settings.processor
+    limits = (wanted.window_seconds, wanted.window_rows, settings.log.partitions, wanted.edge_seconds)
+    states = TracesStates(
         StoredRules(settings.postgres),
         lambda: clickhouse.connect(settings.clickhouse, connections=1),
     )
@@ -91,7 +92,7 @@ def _process(log: Log, settings: Settings, clock: Clock, stop: threading.Event, 
     for number in range(_WORKERS):
         sink = Sink(lambda: clickhouse.connect(settings.clickhouse, connections=1), layout, clock)
         letters = DeadLetters(producer)
-        workers.append(Worker(f"worker-{number}", sink, letters, samplers, clock, building, driver.outcomes.put))
+        workers.append(Worker(f"worker-{number}", sink, letters, states, clock, building, driver.outcomes.put))
     for worker in workers:
         worker.start()
     driver.subscribe()

@@ -15,6 +15,7 @@ from schema.record import Framing, RuleChange, block_number
 from schema.signal import Signal
 
 MS_PER_DAY = 86_400_000
+EDGE_MS = 10_000
 
 # A histogram's bucket takes 16 bytes on the wire and becomes a row, so bytes keep a block of samples under
 # half a million rows; a block of spans or logs is bounded for the sake of memory only.
@@ -25,7 +26,8 @@ _VALUE_BYTES = {Signal.TRACES: 32 << 20, Signal.METRICS: 8 << 20, Signal.LOGS: 3
 class Limits:
     """What ends a window, whichever comes first: milliseconds of log time, OTLP items, bytes of record values.
 
-    Or, alone, an offset: `until`, unless it is 0. `partitions`: of the topic, over which a tenant's limits are split.
+    Or, alone, an offset: `until`, unless it is 0. `partitions`: of the topic, over which a tenant's limits are split;
+    `edge_ms`: log time that a request waits for its other side.
     """
 
     span_ms: int
@@ -33,11 +35,13 @@ class Limits:
     value_bytes: int
     until: int = 0
     partitions: int = 1
+    edge_ms: int = EDGE_MS
 
     @classmethod
-    def of(cls, signal: Signal, seconds: float, rows: int, partitions: int) -> Limits:
+    def of(cls, signal: Signal, seconds: float, rows: int, partitions: int, edge_seconds: float) -> Limits:
         """Limits for a signal's partitions from the operator's settings."""
-        return cls(max(1, round(seconds * 1000)), rows, _VALUE_BYTES[signal], partitions=partitions)
+        span_ms, edge_ms = max(1, round(seconds * 1000)), round(edge_seconds * 1000)
+        return cls(span_ms, rows, _VALUE_BYTES[signal], partitions=partitions, edge_ms=edge_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,7 @@ class Window:
     changes: tuple[Change, ...] = ()
     partitions: int = 1
     fresh: bool = True
+    edge_ms: int = EDGE_MS
 
     @property
     def number(self) -> int:
@@ -125,5 +130,5 @@ class OpenWindow:
         end = self.limits.until or end
         return Window(
             self.name, self.start, end, self.log_ms, end_log_ms, tuple(self.entries), self.value_bytes,
-            tuple(self.changes), self.limits.partitions,
+            tuple(self.changes), self.limits.partitions, edge_ms=self.limits.edge_ms,
         )  # fmt: skip

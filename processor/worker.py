@@ -14,10 +14,10 @@ from processor import metrics
 from processor.assignment import Assignment
 from processor.build import Builder, Rows
 from processor.dead_letter import DeadLetters
-from processor.sampling.opening import Samplers
 from processor.sampling.rules import NotKnown
-from processor.sampling.sampler import Sampler, Taken
 from processor.sink import Abandoned, Sink, StorageFault
+from processor.traces.opening import TracesStates
+from processor.traces.state import Left, TracesState
 from processor.window import Window
 from schema.signal import Signal
 
@@ -27,13 +27,13 @@ _ASK_AGAIN_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A window that a worker is done with. `fault` says why it stopped the partition; `taken` what of it waits."""
+    """A window that a worker is done with. `fault` says why it stopped the partition; `left` what is open after it."""
 
     assignment: Assignment
     window: Window
     stored: bool
     fault: str = ""
-    taken: Taken | None = None
+    left: Left | None = None
 
 
 class Worker(threading.Thread):
@@ -48,7 +48,7 @@ class Worker(threading.Thread):
         name: str,
         sink: Sink,
         letters: DeadLetters,
-        samplers: Samplers,
+        states: TracesStates,
         clock: Clock,
         building: threading.Lock,
         report: Callable[[Outcome], None],
@@ -56,7 +56,7 @@ class Worker(threading.Thread):
         super().__init__(name=name, daemon=True)
         self._sink = sink
         self._letters = letters
-        self._samplers = samplers
+        self._states = states
         self._clock = clock
         self._building = building
         self._report = report
@@ -82,7 +82,7 @@ class Worker(threading.Thread):
         if assignment.stopped or assignment.abandoned:
             return Outcome(assignment, window, stored=False)
         try:
-            taken = self._store(assignment, window)
+            left = self._store(assignment, window)
         except Abandoned:
             return Outcome(assignment, window, stored=False)
         except StorageFault as fault:
@@ -90,7 +90,7 @@ class Worker(threading.Thread):
         except Exception as error:  # noqa: BLE001 - a fault of ours stops its partition alone, and is never passed over
             _log.exception("cannot process a window", topic=window.name.topic, partition=window.name.partition)
             return self._give_up(assignment, window, f"{type(error).__name__}: {error}")
-        return Outcome(assignment, window, stored=True, taken=taken)
+        return Outcome(assignment, window, stored=True, left=left)
 
     def _give_up(self, assignment: Assignment, window: Window, fault: str) -> Outcome:
         # What was handed out may be stored nowhere, or be what cannot be stored: other partitions must not suffer.
@@ -99,17 +99,17 @@ class Worker(threading.Thread):
         assignment.stopped = f"offsets [{window.start}, {window.end}): {fault}"
         return Outcome(assignment, window, stored=False, fault=assignment.stopped)
 
-    def _store(self, assignment: Assignment, window: Window) -> Taken | None:
+    def _store(self, assignment: Assignment, window: Window) -> Left | None:
         topic = window.name.topic
-        sampler = self._sampler(assignment, window) if topic == Signal.TRACES.topic else None
+        traces = self._traces(assignment, window) if topic == Signal.TRACES.topic else None
         if not window.fresh:
-            if sampler is not None:
+            if traces is not None:
                 with self._building:
-                    sampler.bring_back(window)
+                    traces.bring_back(window)
             return None
         with self._building:
             started = self._clock.monotonic()
-            built = self._builder.build(window, sampler)
+            built = self._builder.build(window, traces)
             metrics.BUILD_SECONDS.labels(topic).observe(self._clock.monotonic() - started)
         self._unwritten += built.shared
         self._letters.bury(built.faults, assignment)
@@ -122,21 +122,21 @@ class Worker(threading.Thread):
         if window.entries:
             first = window.entries[0].record.append_ms
             metrics.STORED_SECONDS.labels(topic).observe(max(0.0, self._clock.now_ns() / 1e9 - first / 1e3))
-        return built.taken
+        return built.left
 
-    def _sampler(self, assignment: Assignment, window: Window) -> Sampler:
-        """The partition's, which has learnt what the window's control records say. Raises Abandoned."""
+    def _traces(self, assignment: Assignment, window: Window) -> TracesState:
+        """The partition's state, which has learnt what the window's control records say. Raises Abandoned."""
         said = ""
         while not assignment.pause(_ASK_AGAIN_SECONDS if said else 0.0):
             try:
-                if assignment.sampler is None:
-                    assignment.sampler = self._samplers.open(assignment.name, assignment.origin)
-                assignment.sampler.learn(window)
-                return assignment.sampler
+                if assignment.traces is None:
+                    assignment.traces = self._states.open(assignment.name, assignment.origin)
+                assignment.traces.learn(window)
+                return assignment.traces
             except (NotKnown, ClickHouseError) as error:
                 if said != (said := " ".join(str(error).split())[:500] or "no answer"):
                     _log.warning(
-                        "cannot look up the state of sampling; trying again",
+                        "cannot look up the state of a partition; trying again",
                         topic=assignment.name.topic,
                         partition=assignment.name.partition,
                         reason=said,

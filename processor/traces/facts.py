@@ -18,7 +18,6 @@ LAST_KIND, LAST_STATUS = 5, 2
 SERVER, CLIENT, PRODUCER, CONSUMER, ERROR = 2, 3, 4, 5, 2
 _LAST_NS = np.uint64(2**63 - 1)
 _BUCKET_NS = BUCKET_SECONDS * 1_000_000_000
-_NS_PER_MS = np.uint64(1_000_000)
 
 
 class SpanFacts:
@@ -88,14 +87,7 @@ class SpanFacts:
     @cached_property
     def log_ms(self) -> I64:
         """Log time at the span's record."""
-        found: I64 = log_times(self.batch)[self.batch.scan.items.call]
-        return found
-
-
-def log_times(batch: Batch) -> I64:
-    """Log time at each record of a batch."""
-    appended = (batch.append_ns // _NS_PER_MS).astype(np.int64)
-    return np.maximum(np.maximum.accumulate(appended), batch.window.log_ms) if len(appended) else appended
+        return self.batch.log_ms[self.batch.scan.items.call]
 
 
 def halves(ids: U8) -> tuple[I64, I64]:

@@ -99,6 +99,13 @@ class ServiceGraph:
         """Who feeds all records from here on, by log time, into a new graph comes to the state that this one is in."""
         return max(0, self._log_ms - 2 * self._wait)
 
+    @property
+    def due_ms(self) -> int | None:
+        """Log time at which the next span that is held expires; None if none is held."""
+        if not self.open:
+            return None
+        return int(self._ring[int(self._state[pairing.OLDEST]), pairing.ARRIVED]) + self._wait
+
     def feed(self, facts: SpanFacts) -> pa.RecordBatch:
         """Rows of the edges that are complete with this window; what expires does so at its end."""
         return self._rows(facts.batch, self._take(facts))

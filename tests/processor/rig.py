@@ -19,7 +19,8 @@ from otelhouse.bus.contract import Outgoing, Producer
 from otelhouse.clickhouse import connect
 from otelhouse.clock import SystemClock
 from otelhouse.config import LogSettings, PostgresSettings
-from otelhouse.rules.effects import Effect, record
+from otelhouse.rules.effects import Effect
+from otelhouse.rules.effects import record as record_effects
 from otelhouse.rules.rule import Kind
 from otelhouse.rules.store import Change, RuleStore
 from processor import dead_letter
@@ -64,14 +65,16 @@ class Rig:
     def put_in_force(self, tenant: str, document: Mapping[str, Any]) -> None:
         """A sampling rule of a tenant, from here on in each partition of traces."""
         with postgres.connect(PostgresSettings(url=SecretStr(self.postgres_url))) as connection:
-            connection.execute("INSERT INTO tenants (id, name) VALUES (%s, %s) ON CONFLICT DO NOTHING", (tenant, tenant))
+            connection.execute(
+                "INSERT INTO tenants (id, name) VALUES (%s, %s) ON CONFLICT DO NOTHING", (tenant, tenant)
+            )
             (applied,) = RuleStore(connection).apply([Change(tenant, Kind.SAMPLING, document)], "test")
             log = open_log(self.log_settings(), SystemClock())
             producer = log.producer()
             headers = RuleChange(Kind.SAMPLING, tenant, applied.version).headers()
             topic = Signal.TRACES.topic
             offsets = producer.publish([Outgoing(topic, n, b"", headers) for n in range(PARTITIONS)]).result(30)
-            record(
+            record_effects(
                 connection,
                 [
                     Effect(Kind.SAMPLING, tenant, applied.version, topic, partition, offset)
@@ -92,6 +95,7 @@ class Rig:
             "OTELHOUSE_CLICKHOUSE_DATABASE": run,
             "OTELHOUSE_PROCESSOR_ADMIN": "127.0.0.1:0",
             "OTELHOUSE_PROCESSOR_WINDOW_SECONDS": str(seconds),
+            "OTELHOUSE_PROCESSOR_EDGE_SECONDS": "0.5",
             "OTELHOUSE_PROCESSOR_WINDOW_ROWS": str(rows),
         }
 

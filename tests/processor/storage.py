@@ -10,7 +10,17 @@ from otelhouse.config import ClickHouseSettings
 from schema.clickhouse_ddl import Layout, render
 from schema.migrations import migrations
 
-BLOCK_TABLES = ("spans", "trace_index", "decisions", "sampler_states", "logs", "samples", "exemplars")
+BLOCK_TABLES = (
+    "spans",
+    "trace_index",
+    "decisions",
+    "sampler_states",
+    "red",
+    "service_edges",
+    "logs",
+    "samples",
+    "exemplars",
+)
 SHARED_TABLES = ("resources", "series")
 
 

@@ -65,7 +65,7 @@ class Member:
         self.producer = log.producer()
         ticker = Ticker(self.producer, clock)
         workers: list[Any] = [self.notebook]
-        self.driver = Driver(self.consumer, workers, ticker, clock, look_up, 0.2, rows, 1, settle_seconds=0.1)
+        self.driver = Driver(self.consumer, workers, ticker, clock, look_up, 0.2, rows, 1, 10.0, settle_seconds=0.1)
         self.driver.subscribe()
 
     def until(self, done: Callable[[], bool]) -> None:

@@ -89,13 +89,17 @@ def test_log_time_never_steps_back() -> None:
 
 
 def test_a_record_with_unusable_headers_waits_in_its_window_with_its_fault() -> None:
-    (window,) = of_data(Partition(NAME, first_checkpoint(0, LIMITS)).feed([Record(*NAME, 0, 1, (), b"?"), tick(1, 1001)]))
+    (window,) = of_data(
+        Partition(NAME, first_checkpoint(0, LIMITS)).feed([Record(*NAME, 0, 1, (), b"?"), tick(1, 1001)])
+    )
     assert [(entry.framing, entry.fault) for entry in window.entries] == [(None, "header 'tenant' is missing")]
 
 
 def test_a_number_too_long_to_be_one_is_a_fault() -> None:
     headers = (*Framing(tenant="acme", items=1, accepted_minute=0).headers(), ("items", b"9" * 5000))
-    (window,) = of_data(Partition(NAME, first_checkpoint(0, LIMITS)).feed([Record(*NAME, 0, 1, headers, b""), tick(1, 1001)]))
+    (window,) = of_data(
+        Partition(NAME, first_checkpoint(0, LIMITS)).feed([Record(*NAME, 0, 1, headers, b""), tick(1, 1001)])
+    )
     assert window.entries[0].fault == "header 'items' is not a number: b'" + "9" * 18 + "'"
 
 
@@ -107,7 +111,9 @@ def test_a_class_that_no_table_has_is_a_fault() -> None:
 
 
 def test_blocks_are_numbered_by_partition_and_end_and_dated_by_log_time() -> None:
-    (window,) = of_data(Partition(NAME, first_checkpoint(0, LIMITS)).feed([data(7, 86_400_000 * 20_000), tick(8, 1 << 60)]))
+    (window,) = of_data(
+        Partition(NAME, first_checkpoint(0, LIMITS)).feed([data(7, 86_400_000 * 20_000), tick(8, 1 << 60)])
+    )
     assert block_position(window.number) == (3, 8)
     assert window.day == 20_000
 

@@ -24,6 +24,7 @@ from schema.clickhouse_ddl import Layout
 from schema.record import Framing, block_number
 from schema.signal import Signal
 from tests.processor import oracle, requests
+from tests.processor.sampling.stream import unsampled
 from tests.processor.storage import create_tables
 
 DAY = 19_700
@@ -43,7 +44,7 @@ class Store:
     builder: Builder
 
     def put(self, window: Window) -> None:
-        built = self.builder.build(window)
+        built = self.builder.build(window, unsampled() if window.name.topic == Signal.TRACES.topic else None)
         assert built.faults == []
         for rows in built.shared:
             self.sink.store_shared(rows, _Patient())

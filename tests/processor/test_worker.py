@@ -8,23 +8,21 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from clickhouse_connect.driver.client import Client
-
 from otelhouse.bus.contract import Record, TopicPartition
 from otelhouse.clock import SystemClock
 from processor.assignment import Assignment
 from processor.build import Block, Rows
 from processor.commit import first_checkpoint
-from processor.sampling.opening import Samplers
 from processor.sampling.rules import Version
 from processor.sink import StorageFault, Waiter
+from processor.traces.opening import TracesStates
 from processor.window import Limits
 from processor.worker import Outcome, Worker
 from schema.record import Framing
 from schema.signal import Signal
 from tests.processor.requests import request
 
-LIMITS = Limits.of(Signal.TRACES, 1.0, 1, 1)
+LIMITS = Limits.of(Signal.TRACES, 1.0, 1, 1, 10.0)
 VALUE = request(Signal.TRACES, random.Random(1)).SerializeToString()
 
 
@@ -54,11 +52,16 @@ class NoRules:
         return {}
 
 
-def no_clickhouse() -> Client:
-    raise AssertionError("nothing is to be looked up without rules")
+class EmptyClickHouse:
+    """Stands in for a server with nothing in its tables."""
 
+    result_rows = ()
 
-NO_RULES = Samplers(NoRules(), no_clickhouse)
+    def query(self, _: str, parameters: Mapping[str, Any]) -> EmptyClickHouse:
+        return self
+
+    def close(self) -> None:
+        return None
 
 
 class NoLetters:
@@ -68,7 +71,9 @@ class NoLetters:
 
 def test_rows_that_cannot_be_stored_stop_their_partition_alone_and_others_describe_their_resources_again() -> None:
     sink, outcomes = FirstFails(), queue.SimpleQueue[Outcome]()
-    worker = Worker("w", sink, NoLetters(), NO_RULES, SystemClock(), threading.Lock(), outcomes.put)  # type: ignore[arg-type]  # stand-ins
+    worker = Worker(
+        "w", sink, NoLetters(), TracesStates(NoRules(), EmptyClickHouse), SystemClock(), threading.Lock(), outcomes.put
+    )  # type: ignore[arg-type]  # stand-ins
     worker.start()
     for number in range(2):
         name = TopicPartition(Signal.TRACES.topic, number)
@@ -79,4 +84,4 @@ def test_rows_that_cannot_be_stored_stop_their_partition_alone_and_others_descri
     worker.join(30)
     assert [outcomes.get(timeout=1).stored for _ in range(2)] == [False, True]
     assert [(table, rows.num_rows > 0) for table, rows in sink.shared] == [("resources", True)]
-    assert {each.table for each in sink.blocks} == {"spans", "trace_index"}
+    assert {each.table for each in sink.blocks} == {"spans", "trace_index", "red"}

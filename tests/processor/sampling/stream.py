@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import pyarrow as pa
@@ -13,18 +14,23 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span
 from otelhouse.bus.contract import Record, TopicPartition
 from otelhouse.rules.documents.sampling import parse
 from processor.build import Builder, Built
-from processor.commit import Checkpoint, Opened, first_checkpoint, read_position
+from processor.commit import Checkpoint, first_checkpoint, read_position
 from processor.partition import Partition
 from processor.sampling import ledger
 from processor.sampling.rules import PartitionRules, Version
 from processor.sampling.sampler import Sampler
-from processor.window import Limits, Window
+from processor.traces.cardinality import Admitted, Cardinality
+from processor.traces.state import TracesState
+from processor.window import MS_PER_DAY, Limits, Window
 from schema.arrow import DECISIONS
 from schema.record import Control, Framing, RuleChange, block_position, control_headers
 from schema.signal import Signal
 
 NAME = TopicPartition(Signal.TRACES.topic, 1)
-LIMITS = Limits(span_ms=1000, rows=1000, value_bytes=100_000)
+LIMITS = Limits(span_ms=1000, rows=1000, value_bytes=100_000, edge_ms=2000)
+TABLES = ("spans", "trace_index", "decisions", "sampler_states", "red", "service_edges")
+MOST = 12
+"""Series of a tenant."""
 Row = dict[str, Any]
 
 
@@ -79,8 +85,8 @@ class Run:
     def keep(self, window: Window, built: Built, checkpoint: Checkpoint) -> None:
         self.windows.append(window)
         self.checkpoints.append(checkpoint)
-        self.due_ms.append(built.taken.due_ms if built.taken else None)
-        tables: dict[str, list[Row]] = {name: [] for name in ("spans", "trace_index", "decisions", "sampler_states")}
+        self.due_ms.append(built.left.due_ms if built.left else None)
+        tables: dict[str, list[Row]] = {name: [] for name in TABLES}
         for block in built.blocks:
             tables[block.table] = tables.get(block.table, []) + block.rows.to_pylist()
         for name, rows in tables.items():
@@ -89,7 +95,12 @@ class Run:
 
 def run(log: Log, limits: Limits = LIMITS) -> Run:
     """From the start of the log."""
-    return _run(log, first_checkpoint(0, limits), Sampler(PartitionRules(log, NAME)), len(log.records))
+    return _run(log, first_checkpoint(0, limits), TracesState(Sampler(PartitionRules(log, NAME)), Cardinality(MOST), 0))
+
+
+def unsampled() -> TracesState:
+    """The state of a partition of spans without rules."""
+    return TracesState(Sampler(PartitionRules(Log(), NAME)), Cardinality(), 0)
 
 
 def resumed(log: Log, before: Run, windows: int) -> Run:
@@ -103,19 +114,30 @@ def resumed(log: Log, before: Run, windows: int) -> Run:
         if block_position(row["block"])[1] <= checkpoint.emitted
     }
     sampler.remember(past, states, checkpoint.resume)
-    return _run(log, checkpoint, sampler, len(log.records))
+    cardinality, day = Cardinality(MOST), checkpoint.log_ms // MS_PER_DAY
+    admitted = (
+        row for row in before.rows("red") if not row["overflow"] and row["day"] == date.fromordinal(719_163 + day)
+    )
+    rows = (
+        Admitted(*(dict(row[name]) if name == "dimensions" else row[name] for name in Admitted._fields))
+        for row in admitted
+        if block_position(row["block"])[1] <= checkpoint.emitted
+    )
+    cardinality.restore(day, rows)
+    return _run(log, checkpoint, TracesState(sampler, cardinality, checkpoint.graph))
 
 
-def _run(log: Log, checkpoint: Checkpoint, sampler: Sampler, end: int) -> Run:
+def _run(log: Log, checkpoint: Checkpoint, state: TracesState) -> Run:
     partition, builder, made = Partition(NAME, checkpoint), Builder(), Run()
-    for window in partition.feed(log.records[checkpoint.resume : end]):
-        sampler.learn(window)
+    for window in partition.feed(log.records[checkpoint.resume :]):
+        state.learn(window)
         if not window.fresh:
-            sampler.bring_back(window)
+            state.bring_back(window)
             continue
-        built = builder.build(window, sampler)
-        opened: Opened | None = built.taken.opened if built.taken else None
-        made.keep(window, built, partition.checkpoint_after(window).since(opened))
+        built = builder.build(window, state)
+        assert built.left is not None
+        after = partition.checkpoint_after(window).since(built.left.opened, built.left.graph)
+        made.keep(window, built, after)
     return made
 
 
@@ -127,12 +149,17 @@ def _past(rows: list[Row], until: int) -> ledger.Verdicts:
     return ledger.verdicts_of(pa.Table.from_pylist(rows, DECISIONS)) if rows else ledger.NONE
 
 
-def span(trace: int, number: int, root: bool = False, error: bool = False, **attributes: str) -> Span:
-    """Span `number` of a trace, 10 ms long."""
+def span(trace: int, number: int, root: bool = False, error: bool = False, kind: int = 1, **attributes: str) -> Span:
+    """Span `number` of a trace, 10 ms long, child of the one before it."""
     made = Span(
-        trace_id=trace.to_bytes(16, "big"), span_id=number.to_bytes(8, "big"), name=f"work-{number}",
-        parent_span_id=b"" if root else b"parent!!", start_time_unix_nano=10**18, end_time_unix_nano=10**18 + 10**7,
-    )  # fmt: skip
+        trace_id=trace.to_bytes(16, "big"),
+        span_id=number.to_bytes(8, "big"),
+        parent_span_id=b"" if root else (number - 1 or 255).to_bytes(8, "big"),
+        name=f"work-{number}",
+        kind=kind,  # type: ignore[arg-type]  # a number stands for its name
+        start_time_unix_nano=10**18,
+        end_time_unix_nano=10**18 + 10**7,
+    )
     made.status.code = 2 if error else 0
     for key, value in attributes.items():
         made.attributes.add(key=key).value.string_value = value

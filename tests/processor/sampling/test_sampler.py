@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -248,7 +249,13 @@ def random_log(rng: random.Random, records: int = 60) -> Log:
             log.rule(now, document, tenant)
         else:
             spans = [
-                span(rng.randrange(20), rng.randrange(5), root=rng.random() < 0.2, error=rng.random() < 0.1)
+                span(
+                    rng.randrange(20),
+                    rng.randint(1, 5),
+                    root=rng.random() < 0.2,
+                    error=rng.random() < 0.1,
+                    kind=rng.choice((1, 2, 3)),
+                )
                 for _ in range(rng.randint(1, 8))
             ]
             log.spans(now, *spans, *rng.choices(sent or spans, k=rng.randrange(2)), tenant=tenant,
@@ -264,13 +271,16 @@ def test_another_owner_goes_on_as_if_it_had_never_stopped(seed: int) -> None:
     log = random_log(rng)
     whole = run(log)
     assert whole.rows("decisions")
+    assert whole.rows("service_edges")
+    before = whole
     for windows in sorted(rng.sample(range(1, len(whole.windows)), 8)):
-        after = resumed(log, whole, windows)
+        after = resumed(log, before, windows)
         assert after.windows == whole.windows[windows:]
         for table, stored in whole.stored.items():
             for number, (again, first) in enumerate(zip(after.stored.get(table, []), stored[windows:], strict=True)):
                 assert again == first, (seed, windows, number, table)
-        assert after.checkpoints == whole.checkpoints[windows:]
+        # Where it would resume may differ: windows that come back are longer. So the next takes over here.
+        before = replace(whole, checkpoints=[*whole.checkpoints[:windows], *after.checkpoints])
 
 
 @pytest.mark.parametrize("seed", range(8))
