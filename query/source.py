@@ -17,6 +17,7 @@ _TIMES = {
     "samples": ("time", "time"),
     "exemplars": ("time", "time"),
     "trace_index": ("min_time", "max_time"),
+    "decisions": ("decided", "decided"),
     "red": ("time", "time"),
     "service_edges": ("time", "time"),
     "series": None,

@@ -11,7 +11,9 @@ from otelhouse.clock import Clock
 from query.database import Database
 from query.graphql.endpoints import Endpoints
 from query.graphql.logs import LogRecord, to_logs
+from query.graphql.sampling import SamplingDecision, to_decision
 from query.graphql.spans import Span, to_spans
+from query.read.decisions import decisions
 from query.read.logs import Logs, logs_of_traces
 from query.read.spans import Extent, Spans, extent, spans
 
@@ -25,6 +27,7 @@ class Loaders:
         self._extents: dict[frozenset[str], Extent | None] = {}
         self._spans = DataLoader[str, list[Span]](load_fn=self._load_spans)
         self._span = DataLoader[tuple[str, str], Span | None](load_fn=self._load_span)
+        self._decision = DataLoader[str, SamplingDecision | None](load_fn=self._load_decisions)
         self._logs = DataLoader[str, list[LogRecord]](load_fn=self._load_logs)
 
     async def extent(self, trace_ids: Sequence[str]) -> Extent | None:
@@ -42,6 +45,13 @@ class Loaders:
 
     async def logs(self, trace_id: str) -> list[LogRecord]:
         return await self._logs.load(trace_id)
+
+    async def decision(self, trace_id: str) -> SamplingDecision | None:
+        return await self._decision.load(trace_id)
+
+    async def _load_decisions(self, trace_ids: list[str]) -> list[SamplingDecision | None]:
+        found = await decisions(self._database, self._tenant, trace_ids)
+        return [to_decision(found[each]) if each in found else None for each in trace_ids]
 
     async def _load_spans(self, trace_ids: list[str]) -> list[list[Span]]:
         grouped: dict[str, list[Span]] = {trace_id: [] for trace_id in trace_ids}

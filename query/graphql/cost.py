@@ -31,6 +31,9 @@ _DATABASE = {
     "traces": 50,
     "logs": 50,
     "metricNames": 50,
+    "samplingDecision": 50,
+    "samplingVolume": 50,
+    "decision": 20,
     "root": 20,
     "spans": 20,
 }

@@ -24,10 +24,12 @@ from query.graphql.inputs import (
     trace_conditions,
 )
 from query.graphql.logs import LogConnection, log_page
+from query.graphql.sampling import SamplingDecision, SamplingVolume, to_volume
 from query.graphql.scalars import SCALARS
 from query.graphql.service_graph import ServiceGraph, to_service_graph
 from query.graphql.services import Service, to_service
 from query.graphql.traces import Info, Trace, TraceConnection, one_trace, trace_page
+from query.read.decisions import volumes
 from query.read.metric_names import metric_names
 from query.read.service_graph import service_graph
 from query.read.services import services
@@ -63,6 +65,15 @@ class Query:
     @strawberry.field(description="One trace by its id; null if nothing of it is stored.")
     async def trace(self, info: Info, id: strawberry.ID) -> Trace | None:
         return await one_trace(info.context, to_trace_id("id", id))
+
+    @strawberry.field(description="What became of a trace in tail sampling, and why; null if it was never seen.")
+    async def sampling_decision(self, info: Info, trace_id: strawberry.ID) -> SamplingDecision | None:
+        return await info.context.loaders.decision(to_trace_id("traceId", trace_id))
+
+    @strawberry.field(description="What tail sampling kept and dropped in the range, by policy, the most spans first.")
+    async def sampling_volume(self, info: Info, range: TimeRange) -> list[SamplingVolume]:
+        context = info.context
+        return [to_volume(each) for each in await volumes(context.database, context.tenant, to_range(range))]
 
     @strawberry.field(description="Traces with a span that fulfils the query, newest first.")
     async def traces(

@@ -8,6 +8,7 @@ from query import cursor
 from query.graphql.context import Context
 from query.graphql.logs import LogRecord
 from query.graphql.paging import PageInfo
+from query.graphql.sampling import SamplingDecision
 from query.graphql.scalars import DateTime
 from query.graphql.spans import Span
 from query.read.spans import SPANS_A_TRACE
@@ -38,6 +39,10 @@ class Trace:
     @strawberry.field(description="Log records that name the trace, by time; the first 1000.")
     async def logs(self, info: Info) -> list[LogRecord]:
         return await info.context.loaders.logs(self.id)
+
+    @strawberry.field(description="What tail sampling decided of the trace, and why.")
+    async def decision(self, info: Info) -> SamplingDecision | None:
+        return await info.context.loaders.decision(self.id)
 
 
 @strawberry.type

@@ -30,12 +30,16 @@ type Query {
   logs(query: LogQuery!, first: Int = 100, after: String): LogConnection!
   metricNames(prefix: String): [String!]!
   serviceGraph(range: TimeRange!): ServiceGraph!
+  samplingDecision(traceId: ID!): SamplingDecision
 }
+enum DecisionState { KEPT DROPPED PENDING UNSAMPLED }
+type SamplingDecision { state: DecisionState! policy: String reason: String! rate: Float decidedAt: DateTime
+  ruleVersion: Int }
 type Service { name: String! requestRate: Float! errorRate: Float! p50Ms: Float! p95Ms: Float! p99Ms: Float! }
 type ServiceGraph { nodes: [ServiceNode!]! edges: [ServiceEdge!]! }
 type ServiceNode { name: String! }
 type ServiceEdge { client: String! server: String! requestRate: Float! errorRate: Float! p95Ms: Float! }
-type Trace { id: ID! durationMs: Float! root: Span spans: [Span!]! logs: [LogRecord!]! }
+type Trace { id: ID! durationMs: Float! root: Span spans: [Span!]! logs: [LogRecord!]! decision: SamplingDecision }
 type TraceConnection { edges: [TraceEdge!]! pageInfo: PageInfo! }
 type TraceEdge { node: Trace! cursor: String! }
 type LogConnection { edges: [LogEdge!]! pageInfo: PageInfo! }

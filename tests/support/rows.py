@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any
 
@@ -112,6 +112,24 @@ class EdgeData:
     server_duration: int | None = 1_000_000
 
 
+@dataclass(frozen=True)
+class DecisionData:
+    """A verdict; `decided` in nanoseconds."""
+
+    trace_id: str
+    decided: int
+    kept: bool = True
+    policy: str = "errors"
+    reason: str = "sampled by a policy of type status_code"
+    early: str = ""
+    rate: float = 1.0
+    estimated: bool = False
+    rule_version: int = 1
+    spans: int = 1
+    duplicates: int = 0
+    bytes: int = 100
+
+
 def _histogram(prefix: str, duration: int | None, weight: float) -> dict[str, Any]:
     """Columns of a histogram of so many spans of one duration."""
     if duration is None:
@@ -152,6 +170,17 @@ class Rows:
         """Edges of the service graph."""
         self._block += 1
         self._insert("service_edges", [self._edge(edge) for edge in edges])
+
+    def waiting(self, *trace_ids: str, time: int) -> None:
+        """Traces that wait for their verdict: they are in the index alone."""
+        self._block += 1
+        spans = [SpanData(each, "00" * 8, time) for each in trace_ids]
+        self._insert("trace_index", [{**self._index([span]), "pending": True} for span in spans])
+
+    def decisions(self, *decisions: DecisionData) -> None:
+        """Verdicts."""
+        self._block += 1
+        self._insert("decisions", [self._decision(each) for each in decisions])
 
     def logs(self, *logs: LogData) -> None:
         """Log records and their resources."""
@@ -223,6 +252,14 @@ class Rows:
             "errors": edge.errors,
             **_histogram("client_", edge.client_duration, edge.requests),
             **_histogram("server_", edge.server_duration, edge.requests),
+        }
+
+    def _decision(self, each: DecisionData) -> dict[str, Any]:
+        return {
+            **self._common(each.decided // _DAY),
+            **asdict(each),
+            "trace_id": bytes.fromhex(each.trace_id),
+            "decided": each.decided // 1_000_000,
         }
 
     def _index(self, spans: list[SpanData]) -> dict[str, Any]:
