@@ -56,10 +56,10 @@ class Watched(Database):
         super().__init__(settings)
         self.asked: list[Select] = []
 
-    async def rows(self, select: Select) -> Sequence[Row]:
+    async def rows(self, select: Select, few: bool = False) -> Sequence[Row]:
         """As the real one."""
         self.asked.append(select)
-        return await super().rows(select)
+        return await super().rows(select, few)
 
 
 @dataclass

@@ -132,7 +132,7 @@ async def spans(
         limit_by=(SPANS_A_TRACE, (Column("trace_id"),)),
         limit=SPANS_A_QUERY + 1,
     )
-    found = await database.rows(select)
+    found = await database.rows(select, few=len(trace_ids) == 1)
     if len(found) > SPANS_A_QUERY:
         raise LimitExceeded(f"these traces have more than {SPANS_A_QUERY} spans together: ask for fewer traces")
     rows = _without_copies(found)

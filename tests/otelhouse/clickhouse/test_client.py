@@ -14,11 +14,11 @@ import pyarrow as pa
 import pytest
 from clickhouse_connect.driver.client import Client
 
-import schema
 from otelhouse.clickhouse import MAX_BLOCK_ROWS, Permanent, Retryable, check, connect, insert_arrow, translated
 from otelhouse.config import ClickHouseSettings
 from schema.arrow import TABLES
 from schema.clickhouse_ddl import Layout, render
+from schema.migrations import migrations
 from tests.support.clickhouse import start_clickhouse
 
 
@@ -30,9 +30,9 @@ def client(clickhouse_settings: ClickHouseSettings) -> Iterator[Client]:
 
 @pytest.fixture
 def tables(client: Client, clickhouse_settings: ClickHouseSettings) -> Client:
-    text = (Path(schema.__file__).parent / "clickhouse/0001_telemetry.sql").read_text()
-    for statement in render(text, Layout(clickhouse_settings.database)):
-        client.command(statement)
+    for migration in migrations("clickhouse"):
+        for statement in render(migration.text, Layout(clickhouse_settings.database)):
+            client.command(statement)
     return client
 
 
@@ -63,7 +63,7 @@ def _column(kind: pa.DataType, rows: int) -> pa.Array:
     if pa.types.is_date(kind):
         return pa.array(np.full(rows, 20_000, np.int32)).cast(kind)
     if pa.types.is_timestamp(kind):
-        return pa.array(ascending + 1_700_000_000_123).cast(kind)
+        return pa.array(ascending + (1_700_000_000 if kind.unit == "s" else 1_700_000_000_123)).cast(kind)
     return pa.array(ascending.astype("uint64") % 60_000).cast(kind)
 
 
