@@ -8,6 +8,7 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from pathlib import Path
 
 import uvloop
 
@@ -47,9 +48,11 @@ from otelhouse.bus.contract import Log, Producer
 from otelhouse.clock import Clock
 from otelhouse.component import Ready
 from otelhouse.config import Settings
+from otelhouse.errors import StartupError
 from otelhouse.health import Readiness, health_pages
 from otelhouse.key_ring import KeyRing
 from otelhouse.keys import DEFAULT_TENANT
+from otelhouse.rules.errors import InvalidRule
 from otelhouse.rules.feed import RuleFeed
 from otelhouse.rules.rule import Kind
 from otelhouse.rules.store import ConfigRule
@@ -71,6 +74,7 @@ _log = get_logger(__name__)
 
 def run(settings: Settings, clock: Clock, stop: threading.Event, ready: Ready) -> None:
     """Serve OTLP until `stop` is set, then drain and return within ten seconds. Raises StartupError."""
+    wanted = _config_rules(settings)
     with ExitStack() as parts:
         server = Server(settings.ingest, clock)
         parts.callback(server.close)
@@ -86,7 +90,7 @@ def run(settings: Settings, clock: Clock, stop: threading.Event, ready: Ready) -
         parts.callback(pool.close, 0.2)
         keys = KeyRing(pool, clock)
         parts.callback(keys.close)
-        rules = RuleFeed(settings.postgres, clock, _config_rules(settings))
+        rules = RuleFeed(settings.postgres, clock, wanted)
         parts.callback(rules.close)
         topics.start()
         keys.start()
@@ -104,11 +108,25 @@ def run(settings: Settings, clock: Clock, stop: threading.Event, ready: Ready) -
 
 
 def _config_rules(settings: Settings) -> list[ConfigRule]:
-    """Rules of the tenant `default` that settings put into force at start."""
-    if not settings.masking.profile:
-        return []
-    wanted = {"profile": settings.masking.profile}
-    return [ConfigRule(Kind.MASKING, DEFAULT_TENANT, wanted, "masking.profile", merge=True)]
+    """Rules of the tenant `default` that settings put into force at start. Raises StartupError."""
+    found = []
+    if settings.masking.profile:
+        wanted = {"profile": settings.masking.profile}
+        found.append(ConfigRule(Kind.MASKING, DEFAULT_TENANT, wanted, "masking.profile", merge=True))
+    if settings.sampling.policy_file:
+        document = _sampling_document(Path(settings.sampling.policy_file))
+        found.append(ConfigRule(Kind.SAMPLING, DEFAULT_TENANT, document, "sampling.policy_file"))
+    return found
+
+
+def _sampling_document(path: Path) -> Mapping[str, object]:
+    from otelhouse.sampling.config import body  # with all policies, which nothing else here needs
+
+    try:
+        return body(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, InvalidRule) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise StartupError(f"sampling.policy_file: {path}: {why}") from None
 
 
 def _commits(

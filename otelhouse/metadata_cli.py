@@ -77,6 +77,17 @@ def written(time: datetime | None) -> str:
     return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if time else "-"
 
 
+def ago(text: str) -> timedelta:
+    """How long: `90d`, `12h`, `30m`. Raises BadParameter."""
+    number, unit = text[:-1], text[-1:]
+    try:
+        if number.isdigit() and unit in _UNITS:
+            return timedelta(**{_UNITS[unit]: int(number)})
+    except OverflowError:
+        pass
+    raise typer.BadParameter(f"'{text}' is not like 7d, 12h or 30m")
+
+
 def expiry(text: str, now: datetime) -> datetime:
     """When something ends: `90d`, `12h`, `30m` from now, or a time of RFC 3339, or a day. Raises BadParameter."""
     number, unit = text[:-1], text[-1:]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from otelhouse import config_sources
 from otelhouse.errors import StartupError
+from otelhouse.metadata_cli import ConfigOption, TenantOption, ago
 from otelhouse.otlp_files import documents
 from otelhouse.rules.errors import InvalidRule
 
@@ -48,6 +52,48 @@ def decide(
             "policy": named.name if named else None,
             "reason": reasons[int(why[trace])],
         }
+        sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+@sampling_app.command()
+def backtest(
+    policy: Annotated[Path, typer.Option(help="YAML, as for `decide`.")],
+    since: Annotated[str, typer.Option(help="How far back, such as 30m, 12h or 7d.")] = "1h",
+    tenant: TenantOption = "default",
+    config: ConfigOption = None,
+) -> None:
+    """Print what a policy would have kept and dropped of the traces still in the log, a JSON line a policy."""
+    far = ago(since)
+    settings = config_sources.load(config, os.environ)
+    from otelhouse.bus import open_log
+    from otelhouse.bus.contract import LogError
+    from otelhouse.clock import SystemClock
+    from otelhouse.sampling.config import parse_yaml
+    from processor.sampling.backtest import backtest as run
+    from processor.window import Limits
+    from schema.signal import Signal
+
+    try:
+        wanted = parse_yaml(_read(policy))
+    except InvalidRule as error:
+        raise StartupError(f"{policy}: {error}") from None
+    clock = SystemClock()
+    began = clock.now_ns() // 1_000_000 - int(far.total_seconds() * 1000)
+    processor = settings.processor
+    partitions = settings.log.partitions
+    limits = Limits.of(
+        Signal.TRACES, processor.window_seconds, processor.window_rows, partitions, processor.edge_seconds
+    )
+    try:
+        log = open_log(settings.log, clock)
+        try:
+            found = run(log, limits, wanted, tenant, began)
+        finally:
+            log.close()
+    except LogError as error:
+        raise StartupError(f"log.url: {error}") from None
+    for (name, kept), volume in sorted(found.items(), key=lambda each: (not each[0][1], -each[1].spans, each[0][0])):
+        line = {"policy": name or None, "kept": kept, **dataclasses.asdict(volume)}
         sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 

@@ -69,10 +69,24 @@ class TailSampling:
 
 def parse_yaml(source: str) -> TailSampling:
     """A file's text. Raises InvalidRule."""
+    return parse(_document(source))
+
+
+def body(source: str) -> Mapping[str, object]:
+    """The block's body alone, of a file's text in any of the three forms: what a rule's document holds.
+
+    Raises InvalidRule if it is no valid block.
+    """
+    document = _document(source)
+    parse(document)
+    return _block(mapping(document, ""), "")[0]
+
+
+def _document(source: str) -> object:
     documents = load_all(source)
     if len(documents) != 1:
         raise InvalidRule("", f"must be one YAML document, not {len(documents)}")
-    return parse(documents[0])
+    return documents[0]
 
 
 def parse(document: object) -> TailSampling:
