@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.support.components import Component, start
@@ -9,10 +10,10 @@ from tests.support.components import Component, start
 _ANY_PORT = "127.0.0.1:0"
 
 
-def start_up(data: Path, *flags: str, seconds: float = 60.0) -> Component:
+def start_up(data: Path, *flags: str, seconds: float = 60.0, environment: Mapping[str, str] | None = None) -> Component:
     """Start the all-in-one in `data` and wait until it serves. Raises ComponentError."""
     ports = ("--otlp-grpc", _ANY_PORT, "--otlp-http", _ANY_PORT, "--http", _ANY_PORT)
-    return start(["up", "--data", str(data), *ports, *flags], {}, seconds)
+    return start(["up", "--data", str(data), *ports, *flags], environment or {}, seconds)
 
 
 def children(pid: int) -> dict[str, int]:

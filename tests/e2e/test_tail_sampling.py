@@ -1,0 +1,140 @@
+"""Tail sampling in the all-in-one: a policy file, real SDK exporters in, and an answer for every trace."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import SpanKind, StatusCode, format_trace_id, set_span_in_context
+
+from tests.support.components import Component
+from tests.support.graphql import ask, eventually, last_hour
+from tests.support.otel_client import grpc_exporters
+from tests.support.up import start_up
+
+TRACES, ERRORS, PERCENT = 600, 60, 25
+POLICY = f"""
+tail_sampling:
+  decision_wait: 2s
+  policies:
+    - {{name: errors, type: status_code, status_code: {{status_codes: [ERROR]}}}}
+    - {{name: some, type: probabilistic, probabilistic: {{sampling_percentage: {PERCENT}}}}}
+"""
+SERVICES = "query($range: TimeRange!) { services(range: $range) { name requestRate errorRate } }"
+GRAPH = "query($range: TimeRange!) { serviceGraph(range: $range) { edges { client server requestRate errorRate } } }"
+DECISION = "query($id: ID!) { samplingDecision(traceId: $id) { state policy reason rate ruleVersion } }"
+TRACE = "query($id: ID!) { trace(id: $id) { spanCount spans { adjustedCount } decision { state } } }"
+VOLUME = "query($range: TimeRange!) { samplingVolume(range: $range) { policy kept traces spans } }"
+
+
+@dataclass(frozen=True)
+class Sent:
+    """Ids of the traces, and of those among them with an error."""
+
+    traces: list[str]
+    errors: set[str]
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Component]:
+    directory = tmp_path_factory.mktemp("sampled")
+    (directory / "policy.yaml").write_text(POLICY)
+    environment = {"OTELHOUSE_SAMPLING_POLICY_FILE": str(directory / "policy.yaml")}
+    component = start_up(directory / "data", environment=environment)
+    yield component
+    assert component.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def sent(house: Component) -> Sent:
+    """Traces of two services with three spans each, of which some fail."""
+    providers = []
+    for service in ("web", "shop"):
+        provider = TracerProvider(resource=Resource.create({"service.name": service}))
+        provider.add_span_processor(BatchSpanProcessor(grpc_exporters(house.ready["otlp_grpc"]).traces))
+        providers.append(provider)
+    web, shop = (provider.get_tracer("tests") for provider in providers)
+    traces, errors = [], set()
+    for number in range(TRACES):
+        entry = web.start_span("GET /", kind=SpanKind.SERVER)
+        call = web.start_span("call", set_span_in_context(entry), SpanKind.CLIENT)
+        served = shop.start_span("POST /order", set_span_in_context(call), SpanKind.SERVER)
+        trace_id = format_trace_id(entry.get_span_context().trace_id)
+        if number % (TRACES // ERRORS) == 0:
+            served.set_status(StatusCode.ERROR)
+            errors.add(trace_id)
+        for span in (served, call, entry):
+            span.end()
+        traces.append(trace_id)
+    for provider in providers:
+        provider.shutdown()
+    return Sent(traces, errors)
+
+
+def decided(house: Component, sent: Sent) -> list[dict[str, object]]:
+    """Once no trace waits any more."""
+    http = house.ready["http"]
+    total = len(sent.traces)
+    volume = eventually(
+        lambda: ask(http, VOLUME, {"range": last_hour()})["samplingVolume"],
+        lambda found: sum(each["traces"] for each in found) >= total,
+        30,
+    )
+    assert isinstance(volume, list)
+    return volume
+
+
+def test_every_trace_with_an_error_is_kept_whole_and_a_share_of_the_others(house: Component, sent: Sent) -> None:
+    traces = Counter({(each["policy"], each["kept"]): each["traces"] for each in decided(house, sent)})
+    assert traces["errors", True] == ERRORS
+    others = TRACES - ERRORS
+    expected = others * PERCENT / 100
+    deviation = math.sqrt(expected * (1 - PERCENT / 100))
+    assert abs(traces["some", True] - expected) <= 3 * deviation
+    assert traces["some", True] + traces[None, False] == others
+    http = house.ready["http"]
+    for trace_id in random.Random(1).sample(sorted(sent.errors), 5):
+        found = ask(http, TRACE, {"id": trace_id})["trace"]
+        assert (found["spanCount"], found["decision"]) == (3, {"state": "KEPT"})
+        assert {span["adjustedCount"] for span in found["spans"]} == {1.0}
+
+
+def test_each_trace_says_what_became_of_it(house: Component, sent: Sent) -> None:
+    decided(house, sent)
+    http = house.ready["http"]
+    states = set()
+    for trace_id in sent.traces[1:40]:
+        decision = ask(http, DECISION, {"id": trace_id})["samplingDecision"]
+        stored = ask(http, TRACE, {"id": trace_id})["trace"]
+        states.add(decision["state"])
+        assert (stored is not None) == (decision["state"] == "KEPT")
+        assert decision["ruleVersion"] == 1
+        if decision["policy"] == "some":
+            assert decision["rate"] == PERCENT / 100
+            assert {span["adjustedCount"] for span in stored["spans"]} == {100 / PERCENT}
+    assert states == {"KEPT", "DROPPED"}
+    assert ask(http, DECISION, {"id": "12" * 16})["samplingDecision"] is None
+
+
+def test_rates_are_what_was_sent_before_sampling(house: Component, sent: Sent) -> None:
+    decided(house, sent)
+    http, time_range = house.ready["http"], last_hour()
+    seconds = 65 * 60
+    found = {each["name"]: each for each in ask(http, SERVICES, {"range": time_range})["services"]}
+    assert found["web"]["requestRate"] * seconds == pytest.approx(TRACES, rel=0.02)
+    assert found["shop"]["requestRate"] * seconds == pytest.approx(TRACES, rel=0.02)
+    assert found["shop"]["errorRate"] == pytest.approx(ERRORS / TRACES)
+    assert found["web"]["errorRate"] == 0
+    edges = {
+        (each["client"], each["server"]): each
+        for each in ask(http, GRAPH, {"range": time_range})["serviceGraph"]["edges"]
+    }
+    assert edges["web", "shop"]["requestRate"] * seconds == pytest.approx(TRACES, rel=0.02)
+    assert edges["web", "shop"]["errorRate"] == pytest.approx(ERRORS / TRACES)
