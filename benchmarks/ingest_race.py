@@ -106,10 +106,10 @@ class Race:
             server.pin(SERVER_CORE)
             self._load(server, spans, WARM_SECONDS)
             server.settle()
-            cpu, written = server.cpu(), server.spans_written()
+            cpu, written = server.cpu(), server.spans_done()
             wall = self._load(server, spans, seconds)
             server.settle()
-            return Cost(server.spans_written() - written, wall, server.cpu() - cpu)
+            return Cost(server.spans_done() - written, wall, server.cpu() - cpu)
 
     def _load(self, server: Contestant, spans: int, seconds: float) -> float:
         """Seconds it took."""

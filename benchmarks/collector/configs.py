@@ -38,19 +38,70 @@ def configuration(variant: Variant, otlp: str, metrics_port: int, broker: str, t
     """The whole configuration; `otlp` and `broker` are host:port."""
     processors = [*(["redaction"] if variant.masking else []), "batch"]
     pipeline = {"receivers": ["otlp"], "processors": processors, "exporters": ["kafka"]}
-    reader = {"pull": {"exporter": {"prometheus": {"host": "127.0.0.1", "port": metrics_port}}}}
     return json.dumps(
         {
             "receivers": {"otlp": {"protocols": {"grpc": {"endpoint": otlp}}}},
             "processors": {"batch": BATCH, **({"redaction": _redaction(variant)} if variant.masking else {})},
             "exporters": {"kafka": _kafka(variant, broker, topic)},
-            "service": {
-                "telemetry": {"logs": {"level": "warn"}, "metrics": {"level": "normal", "readers": [reader]}},
-                "pipelines": {"traces": pipeline},
-            },
+            "service": {"telemetry": _telemetry(metrics_port), "pipelines": {"traces": pipeline}},
         },
         indent=1,
     )
+
+
+POLICIES = (
+    {"name": "errors", "type": "status_code", "status_code": {"status_codes": ["ERROR"]}},
+    {"name": "slow", "type": "latency", "latency": {"threshold_ms": 500}},
+    {"name": "tenth", "type": "probabilistic", "probabilistic": {"sampling_percentage": 10}},
+)
+"""Of the payload's traces they keep 15 %."""
+
+
+def tail_sampling(wait_seconds: int) -> dict[str, Any]:
+    """Settings of `tail_sampling`, which our rules of that kind understand, too."""
+    return {"decision_wait": f"{wait_seconds}s", "num_traces": 1_000_000, "policies": list(POLICIES)}
+
+
+@dataclass(frozen=True)
+class Tail:
+    """What a row of the sampling race asks of the Collector: also RED metrics of all spans, and what is kept written
+    to this topic of Kafka. Without a topic it goes nowhere."""
+
+    kept_topic: str = ""
+
+
+def tail_configuration(tail: Tail, wait_seconds: int, metrics_port: int, broker: str, topic: str) -> str:
+    """kafka -> tail_sampling -> nop, or batch -> kafka with spanmetrics beside it."""
+    sampling = tail_sampling(wait_seconds) | {"expected_new_traces_per_sec": 20_000}
+    pipelines: dict[str, Any] = {
+        "traces": {"receivers": ["kafka"], "processors": ["tail_sampling"], "exporters": ["nop"]}
+    }
+    if tail.kept_topic:
+        pipelines["traces"] |= {"processors": ["tail_sampling", "batch"], "exporters": ["kafka"]}
+        pipelines["traces/red"] = {"receivers": ["kafka"], "exporters": ["spanmetrics"]}
+        pipelines["metrics"] = {"receivers": ["spanmetrics"], "exporters": ["nop"]}
+    return json.dumps(
+        {
+            "receivers": {
+                "kafka": {
+                    "brokers": [broker],
+                    "group_id": f"collector-{metrics_port}",
+                    "initial_offset": "earliest",
+                    "traces": {"topics": [topic], "encoding": "otlp_proto"},
+                }
+            },
+            "processors": {"batch": BATCH, "tail_sampling": sampling},
+            "connectors": {"spanmetrics": {"metrics_flush_interval": "5s"}},
+            "exporters": {"nop": {}, "kafka": _kafka(Variant(), broker, tail.kept_topic)},
+            "service": {"telemetry": _telemetry(metrics_port), "pipelines": pipelines},
+        },
+        indent=1,
+    )
+
+
+def _telemetry(port: int) -> dict[str, Any]:
+    reader = {"pull": {"exporter": {"prometheus": {"host": "127.0.0.1", "port": port}}}}
+    return {"logs": {"level": "warn"}, "metrics": {"level": "normal", "readers": [reader]}}
 
 
 def _redaction(variant: Variant) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Contestants of the race: a Collector or our ingest, pinned to a core, with its counters and the CPU of all of it."""
+"""Contestants of the races: a Collector, our ingest or our processor, on a core, with counters and all of its CPU."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.collector.configs import Variant, configuration
+from benchmarks.collector.configs import Tail, Variant, configuration, tail_configuration
 from benchmarks.harness import cpu_of
 from tests.support.components import start
 
@@ -25,18 +25,31 @@ QUIET_SHARE = 0.03
 
 @dataclass(frozen=True)
 class Contestant:
-    """A running server: its gRPC address, where it tells its metrics, and the metric of the spans it has written."""
+    """A running server: where it tells its metrics, the metric of the spans that it is done with, and its gRPC address
+    if it has one."""
 
-    grpc: str
     metrics: str
-    written: re.Pattern[str]
+    done: re.Pattern[str]
     pid: int
+    grpc: str = ""
 
-    def spans_written(self) -> int:
-        """Spans that are in Kafka, by its own account."""
+    def spans_done(self) -> int:
+        """By its own account."""
         with urllib.request.urlopen(self.metrics, timeout=10) as answer:
             text = answer.read().decode()
-        return round(sum(float(value) for value in self.written.findall(text)))
+        return round(sum(float(value) for value in self.done.findall(text)))
+
+    def until_done(self, spans: int, seconds: float = 300.0) -> None:
+        """Return when it is done with so many. Raises TimeoutError."""
+        until = time.monotonic() + seconds
+        while (done := self.spans_done()) < spans:
+            if time.monotonic() > until:
+                raise TimeoutError(f"{done} of {spans} spans after {seconds} s")
+            time.sleep(0.1)
+
+    def resident(self) -> int:
+        """Bytes of memory of the process."""
+        return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
     def cpu(self) -> float:
         """CPU seconds of the process and all below it."""
@@ -60,26 +73,51 @@ class Contestant:
 
 @contextmanager
 def collector(binary: Path, variant: Variant, broker: str, topic: str, directory: Path) -> Iterator[Contestant]:
-    """A Collector on one core's worth of threads."""
+    """A Collector that takes OTLP; it is done with what is in Kafka."""
     otlp, metrics = _free_port(), _free_port()
+    text = configuration(variant, f"127.0.0.1:{otlp}", metrics, broker, topic)
+    with _collector(binary, text, directory, otlp) as pid:
+        yield Contestant(_metrics(metrics), _counter("exporter_sent_spans"), pid, f"127.0.0.1:{otlp}")
+
+
+@contextmanager
+def tail_collector(
+    binary: Path, tail: Tail, wait_seconds: int, broker: str, topic: str, directory: Path
+) -> Iterator[Contestant]:
+    """A Collector that samples what it reads of a topic; it is done with what it has read."""
+    metrics = _free_port()
+    with _collector(binary, tail_configuration(tail, wait_seconds, metrics, broker, topic), directory, metrics) as pid:
+        yield Contestant(_metrics(metrics), _counter("receiver_accepted_spans"), pid)
+
+
+@contextmanager
+def _collector(binary: Path, configuration: str, directory: Path, port: int) -> Iterator[int]:
+    """On one core's worth of threads, once it listens on a port; yields its process id."""
     config = directory / "collector.yaml"
-    config.write_text(configuration(variant, f"127.0.0.1:{otlp}", metrics, broker, topic))
+    config.write_text(configuration)
     with (directory / "collector.log").open("ab") as log:
         process = subprocess.Popen(
             [binary.resolve(), "--config", config], env={**os.environ, "GOMAXPROCS": "1"}, stdout=log, stderr=log
         )
     try:
-        _wait_for(otlp)
-        pattern = re.compile(r"^otelcol_exporter_sent_spans(?:__spans_)?(?:_total)?(?:\{.*\})? (\S+)$", re.MULTILINE)
-        yield Contestant(f"127.0.0.1:{otlp}", f"http://127.0.0.1:{metrics}/metrics", pattern, process.pid)
+        _wait_for(port)
+        yield process.pid
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
 
 
+def _metrics(port: int) -> str:
+    return f"http://127.0.0.1:{port}/metrics"
+
+
+def _counter(name: str) -> re.Pattern[str]:
+    return re.compile(rf"^otelcol_{name}(?:__spans_)?(?:_total)?(?:\{{.*\}})? (\S+)$", re.MULTILINE)
+
+
 @contextmanager
 def ours(profile: str, broker: str, postgres_url: str) -> Iterator[Contestant]:
-    """`otelhouse ingest` with this masking profile for everyone; it sheds nothing."""
+    """`otelhouse ingest`, done with what is in Kafka, with this masking profile for everyone; it sheds nothing."""
     component = start(
         ["ingest", "--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0"],
         {
@@ -94,11 +132,22 @@ def ours(profile: str, broker: str, postgres_url: str) -> Iterator[Contestant]:
     try:
         pattern = re.compile(r'^otelhouse_ingest_items_total\{.*outcome="published".*\} (\S+)$', re.MULTILINE)
         yield Contestant(
-            component.ready["otlp_grpc"],
             f"http://{component.ready['otlp_http']}/metrics",
             pattern,
             component.process.pid,
+            component.ready["otlp_grpc"],
         )
+    finally:
+        component.stop()
+
+
+@contextmanager
+def our_processor(environment: Mapping[str, str], metric: str) -> Iterator[Contestant]:
+    """`otelhouse processor`; `metric`, without what all begin with, says what it is done with."""
+    component = start(["processor"], {**environment, "OTELHOUSE_PROCESSOR_ADMIN": "127.0.0.1:0"}, seconds=120)
+    try:
+        pattern = re.compile(rf"^otelhouse_processor_{metric}(?:\{{.*\}})? (\S+)$", re.MULTILINE)
+        yield Contestant(f"http://{component.ready['admin']}/metrics", pattern, component.process.pid)
     finally:
         component.stop()
 
