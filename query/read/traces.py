@@ -20,8 +20,8 @@ _ARRAYS = ("events_attributes", "links_attributes")
 
 SPANS_A_SUMMARY = 200_000
 
-_SHARE, _SHORTEST = 256, 60 * 10**9
-"""Of a range that is searched first; but spans are sorted by the minute, and less than one is read no faster."""
+_SHARE, _SHORTEST = 1024, 15 * 10**9
+"""Of a range that is searched first; but spans are sorted by the minute: much less than one is read no faster."""
 _STEP, _LEAST = 16, 2
 """Times as long is a slice as one without a match; as one with some, at least."""
 _NEARLY = 4
