@@ -146,29 +146,32 @@ def _window(rng: np.random.Generator, number: int, start: int, length: int) -> W
             pa.array(operations % 4)
         ),
         "scope_version": pa.array(["2.9.0-alpha"] * count),
-        "scope_attributes": _empty("scope_attributes", count),
-        "scope_attributes_json": _empty("scope_attributes_json", count),
+        "scope_attributes": pa.array([[]] * count, SPANS.field("scope_attributes").type),
+        "scope_attributes_json": pa.array([[]] * count, SPANS.field("scope_attributes_json").type),
         "block": pa.array(block.astype(np.uint64)),
     }
     columns |= _span_attributes(rng, services, operations, failed)
     columns |= _events(rng, times, failed) | _links(rng, count)
     spans = _table(columns, SPANS).take(pa.array(order))
-    ends = np.append(np.flatnonzero(position == 0)[1:], count)
-    begins = np.flatnonzero(position == 0)
-    index = _place(len(sizes)) | {
+    return Window(spans, _index(number, trace_ids, times, np.flatnonzero(position == 0)))
+
+
+def _index(number: int, trace_ids: NDArray[np.bytes_], times: Numbers, begins: Numbers) -> pa.Table:
+    """Rows of `trace_index` of traces whose spans begin there in `times`."""
+    count = len(trace_ids)
+    ends = np.append(begins[1:], len(times))
+    columns = _place(count) | {
         "trace_id": _fixed(trace_ids, 16),
         "min_time": pa.array(np.minimum.reduceat(times, begins)).cast(pa.timestamp("ns", "UTC")),
         "max_time": pa.array(np.maximum.reduceat(times, begins)).cast(pa.timestamp("ns", "UTC")),
         "spans": pa.array((ends - begins).astype(np.uint32)),
-        "partition": pa.array(np.zeros(len(sizes), np.uint16)),
+        "partition": pa.array(np.zeros(count, np.uint16)),
         "first_offset": pa.array((number * 100 + begins // 512).astype(np.uint64)),
         "last_offset": pa.array((number * 100 + ends // 512).astype(np.uint64)),
-        "block": pa.array(np.full(len(sizes), number + 1, np.uint64)),
+        "pending": pa.array(np.zeros(count, bool)),
+        "block": pa.array(np.full(count, number + 1, np.uint64)),
     }
-    for name in TRACE_INDEX.names:
-        if name not in index:  # what decisions add, as it is without one
-            index[name] = _default(TRACE_INDEX.field(name).type, len(sizes))
-    return Window(spans, _table(index, TRACE_INDEX))
+    return _table(columns, TRACE_INDEX)
 
 
 def _names() -> pa.Array:
@@ -342,17 +345,6 @@ def _fixed(values: NDArray[np.generic], size: int) -> pa.Array:
     return pa.FixedSizeBinaryArray.from_buffers(
         pa.binary(size), len(values), [None, pa.py_buffer(np.ascontiguousarray(values))]
     )
-
-
-def _empty(column: str, count: int) -> pa.Array:
-    return _default(SPANS.field(column).type, count)
-
-
-def _default(kind: pa.DataType, count: int) -> pa.Array:
-    if pa.types.is_map(kind) or pa.types.is_list(kind):
-        return pa.array([[]] * count, kind)
-    value = "" if pa.types.is_dictionary(kind) or pa.types.is_string(kind) else 0
-    return pa.array([value] * count).cast(kind) if not pa.types.is_dictionary(kind) else pa.array([value] * count)
 
 
 def _table(columns: dict[str, pa.Array], schema: pa.Schema) -> pa.Table:
