@@ -21,6 +21,7 @@ from otelhouse.sampling.policies.always_sample import AlwaysSample
 from otelhouse.sampling.policies.boolean_attribute import BooleanAttribute
 from otelhouse.sampling.policies.combined import And, Drop, Not
 from otelhouse.sampling.policies.composite import Composite, SubPolicy
+from otelhouse.sampling.policies.dynamic import Dynamic
 from otelhouse.sampling.policies.latency import Latency
 from otelhouse.sampling.policies.limiting import Limiting, Unit
 from otelhouse.sampling.policies.numeric_attribute import NumericAttribute
@@ -162,7 +163,7 @@ Build = Callable[[object, str], Policy]
 
 
 def _named(value: object, path: str) -> Named:
-    return _policy(value, path, {**_SHARED, **_COMBINED, "composite": _composite})
+    return _policy(value, path, {**_SHARED, **_COMBINED, **_TOP})
 
 
 def _policy(value: object, path: str, types: Mapping[str, Build]) -> Named:
@@ -223,10 +224,8 @@ def _invert(found: Settings, path: str) -> bool:
 
 def _probabilistic(value: object, path: str) -> Policy:
     found = fields(value, path, ("hash_salt", "sampling_percentage"))
-    percentage = found.get("sampling_percentage", 0)
-    if not isinstance(percentage, int | float) or isinstance(percentage, bool) or not math.isfinite(percentage):
-        raise InvalidRule(f"{path}.sampling_percentage", "must be a number")
-    return Probabilistic(float(percentage), _string(found.get("hash_salt", ""), f"{path}.hash_salt") or DEFAULT_SALT)
+    percentage = _finite(found.get("sampling_percentage", 0), f"{path}.sampling_percentage")
+    return Probabilistic(percentage, _string(found.get("hash_salt", ""), f"{path}.hash_salt") or DEFAULT_SALT)
 
 
 def _status_code(value: object, path: str) -> Policy:
@@ -335,6 +334,40 @@ def _composite(value: object, path: str) -> Policy:
     return Composite(tuple(SubPolicy(sub.name, sub.policy, spans(sub.name)) for sub in subs), most)
 
 
+def _dynamic(value: object, path: str) -> Policy:
+    known = ("fields", "goal_sample_rate", "adjustment_interval", "weight", "age_out_value", "burst_multiple",
+             "burst_detection_delay", "max_keys", "use_trace_length")  # fmt: skip
+    found = fields(value, path, known, ("fields",))
+    names = items(found["fields"], f"{path}.fields", _string, 50)
+    if not names:
+        raise InvalidRule(f"{path}.fields", "must name an attribute")
+    weight = _fraction(found.get("weight", 0.5), f"{path}.weight")
+    return Dynamic(
+        names,
+        number(found.get("goal_sample_rate", 10), f"{path}.goal_sample_rate", 1, 1_000_000),
+        max(1, round(_seconds(found.get("adjustment_interval", "15s"), f"{path}.adjustment_interval") * 1e9)),
+        weight,
+        _fraction(found.get("age_out_value", weight), f"{path}.age_out_value"),
+        _finite(found.get("burst_multiple", 2.0), f"{path}.burst_multiple"),
+        number(found.get("burst_detection_delay", 3), f"{path}.burst_detection_delay", 0, 1000),
+        number(found.get("max_keys", 500), f"{path}.max_keys", 0, 10_000),
+        flag(found.get("use_trace_length", False), f"{path}.use_trace_length"),
+    )
+
+
+def _finite(value: object, path: str) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        raise InvalidRule(path, "must be a number")
+    return float(value)
+
+
+def _fraction(value: object, path: str) -> float:
+    found = _finite(value, path)
+    if not 0 < found < 1:
+        raise InvalidRule(path, "must be between 0 and 1")
+    return found
+
+
 def _shares(value: object, path: str) -> dict[str, int]:
     if value in (None, []):
         return {}
@@ -363,4 +396,6 @@ _SHARED: Mapping[str, Build] = {
 }
 """Policies that may stand anywhere."""
 _COMBINED: Mapping[str, Build] = {"and": _and, "not": _not, "drop": _drop}
-_ALL_TYPES = (*_SHARED, *_COMBINED, "composite")
+_TOP: Mapping[str, Build] = {"composite": _composite, "dynamic": _dynamic}
+"""Policies that may not stand in others."""
+_ALL_TYPES = (*_SHARED, *_COMBINED, *_TOP)

@@ -80,9 +80,9 @@ def decide(sampling: TailSampling, traces: Traces, now_ns: int = 0) -> Verdicts:
         threshold[better] = named.policy.threshold
         limited = np.count_nonzero(asked & (said == Decision.LIMITED))
         passed = np.count_nonzero(kept)
-        share = named.policy.probability * (passed / (passed + limited) if passed else 1.0)
+        share = np.broadcast_to(named.policy.probability * (passed / (passed + limited) if passed else 1.0), count)
         higher = kept & (share > rate)
-        rate[higher], estimated[higher] = share, limited > 0
+        rate[higher], estimated[higher] = share[higher], limited > 0
     return Verdicts(sampling.policies, sampled, policy, failed, too_large, rate, estimated)
 
 

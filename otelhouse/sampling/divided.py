@@ -8,8 +8,9 @@ from dataclasses import replace
 from otelhouse.sampling.config import Named, TailSampling
 from otelhouse.sampling.policies.combined import And, Drop, Not
 from otelhouse.sampling.policies.composite import Composite
+from otelhouse.sampling.policies.dynamic import Dynamic
 from otelhouse.sampling.policies.limiting import Limiting
-from otelhouse.sampling.policy import Policy
+from otelhouse.sampling.policy import Policy, Stateful
 
 
 def divided(sampling: TailSampling, partitions: int) -> TailSampling:
@@ -28,7 +29,7 @@ def divided(sampling: TailSampling, partitions: int) -> TailSampling:
     )
 
 
-def limits(sampling: TailSampling) -> Iterator[Limiting | Composite]:
+def limits(sampling: TailSampling) -> Iterator[Stateful]:
     """The policies that have a state, in the order of the document."""
     for named in sampling.policies:
         yield from _limits(named.policy)
@@ -47,11 +48,11 @@ def _divided(policy: Policy, partitions: int) -> Policy:
             for sub in policy.subs
         )
         return replace(policy, subs=subs, most=_part(policy.most, partitions))
-    return policy
+    return replace(policy) if isinstance(policy, Dynamic) else policy  # with counts of its own
 
 
-def _limits(policy: Policy) -> Iterator[Limiting | Composite]:
-    if isinstance(policy, Limiting | Composite):
+def _limits(policy: Policy) -> Iterator[Stateful]:
+    if isinstance(policy, Stateful):
         yield policy
     if isinstance(policy, And | Drop):
         for each in policy.policies:

@@ -14,7 +14,6 @@ from otelhouse.bus.contract import TopicPartition
 from otelhouse.clickhouse import translated
 from otelhouse.sampling.config import TailSampling
 from otelhouse.sampling.divided import limits
-from otelhouse.sampling.policies.limiting import Bucket, Limiting
 from processor.columns import rows_of, words
 from processor.commit import Opened
 from processor.sampling.known import REMEMBERED_MS
@@ -148,13 +147,8 @@ def state_rows(window: Window, held: Sequence[State]) -> pa.RecordBatch:
 
 
 def _dumped(state: State) -> str:
-    used = [
-        [each.bucket.tokens, each.bucket.counted_ns]
-        if isinstance(each, Limiting)
-        else [each.second.number, each.second.spans]
-        for each in (limits(state.sampling) if state.sampling else ())
-    ]
-    return json.dumps({"verdicts": state.verdicts, "limits": used}, separators=(",", ":"))
+    used = [each.used() for each in limits(state.sampling)] if state.sampling else []
+    return json.dumps({"verdicts": state.verdicts, "limits": used}, separators=(",", ":"), ensure_ascii=False)
 
 
 def verdicts_in(text: str) -> tuple[int, int]:
@@ -166,7 +160,4 @@ def verdicts_in(text: str) -> tuple[int, int]:
 def load_limits(sampling: TailSampling, text: str) -> None:
     """Give the limits of a rule back what a row's state says of the same version."""
     for each, used in zip(limits(sampling), json.loads(text)["limits"], strict=True):
-        if isinstance(each, Limiting):
-            object.__setattr__(each, "bucket", Bucket(*used))
-        else:
-            each.second.number, each.second.spans = used
+        each.go_on(used)

@@ -38,7 +38,7 @@ class And:
     @property
     def probability(self) -> float:
         """The least: probabilistic policies look at the same randomness."""
-        return min((policy.probability for policy in self.policies), default=CERTAIN)
+        return min((float(policy.probability) for policy in self.policies), default=CERTAIN)
 
     def evaluate(self, traces: Traces, asked: Mask, now_ns: int) -> Decisions:
         """See Policy."""
@@ -68,7 +68,8 @@ class Not:
     @property
     def probability(self) -> float:
         """What the other leaves."""
-        return 1 - self.policy.probability if self.policy.probability < CERTAIN else CERTAIN
+        other = float(self.policy.probability)
+        return 1 - other if other < CERTAIN else CERTAIN
 
     def evaluate(self, traces: Traces, asked: Mask, now_ns: int) -> Decisions:
         """See Policy."""

@@ -8,6 +8,7 @@ none here: the order is that of the sub-policies.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -61,6 +62,14 @@ class Composite:
             self._take(place, np.flatnonzero(matched), traces, found)
             left &= ~matched & (each != Decision.ERROR)
         return found
+
+    def used(self) -> object:
+        """The state, as JSON."""
+        return [self.second.number, self.second.spans]
+
+    def go_on(self, used: list[Any]) -> None:
+        """Take the state from what used() gave."""
+        self.second.number, self.second.spans = used
 
     def _take(self, place: int, matched: np.ndarray, traces: Traces, found: Decisions) -> None:
         most = min(self.subs[place].spans, self.most)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 import numpy as np
 
@@ -54,6 +55,14 @@ class Limiting:
             if self._passes(int(costs[trace]), now_ns):
                 said[trace] = Decision.SAMPLED
         return said
+
+    def used(self) -> object:
+        """The state, as JSON."""
+        return [self.bucket.tokens, self.bucket.counted_ns]
+
+    def go_on(self, used: list[Any]) -> None:
+        """Take the state from what used() gave."""
+        object.__setattr__(self, "bucket", Bucket(*used))
 
     def _passes(self, cost: int, now_ns: int) -> bool:
         bucket = self.bucket

@@ -215,6 +215,11 @@ def test_a_limit_is_split_over_partitions_and_what_it_keeps_is_estimated() -> No
 
 POLICIES = (
     ERRORS,
+    {
+        "name": "keys",
+        "type": "dynamic",
+        "dynamic": {"fields": ["tier"], "goal_sample_rate": 3, "adjustment_interval": "2s"},
+    },
     {"name": "some", "type": "probabilistic", "probabilistic": {"sampling_percentage": 30}},
     {"name": "few", "type": "rate_limiting", "rate_limiting": {"spans_per_second": 3}},
     {"name": "bytes", "type": "bytes_limiting", "bytes_limiting": {"bytes_per_second": 300}},
@@ -232,6 +237,7 @@ POLICIES = (
 
 def random_log(rng: random.Random, records: int = 60) -> Log:
     log, now, sent = Log(), 1_000_000, []
+    log.rule(now, rule(*rng.sample(POLICIES, 3), wait="1s"))
     for _ in range(records):
         now += rng.choice((0, 10, 300, 900, 2500))
         chance = rng.random()
@@ -255,6 +261,7 @@ def random_log(rng: random.Random, records: int = 60) -> Log:
                     root=rng.random() < 0.2,
                     error=rng.random() < 0.1,
                     kind=rng.choice((1, 2, 3)),
+                    tier=rng.choice("abb"),
                 )
                 for _ in range(rng.randint(1, 8))
             ]
