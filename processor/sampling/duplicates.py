@@ -7,6 +7,8 @@ import secrets
 import numpy as np
 from numba import njit, types
 
+from processor.ids import mixed
+from processor.traces.groups import Groups
 from schema.arrays import I64, Mask
 from schema.hash import xxh64_slices
 from schema.loads import address, get8
@@ -24,11 +26,17 @@ def duplicates(scan: Scan, trace: I64) -> Mask:
     """
     spans = scan.items
     found = np.zeros(len(spans), np.bool_)
-    ids = np.ascontiguousarray(spans["span_id"].fixed(8)).view(np.uint64).reshape(-1)
-    # Spans that share an id and differ must not meet, or a trace of nothing else would take forever.
-    hashes = xxh64_slices(scan.data, spans.start, spans.end - spans.start, _SEED)
-    table = np.full(1 << max(4, int(2 * len(spans)).bit_length()), -1, np.int64)
-    find_duplicates(scan.data, spans.start, spans.end, hashes, ids, trace, table, found)
+    ids = spans["span_id"].fixed(8).view(np.uint64).reshape(-1)
+    # Hardly any share an id: the bytes of others need not be looked at.
+    alike = Groups.by(mixed(ids, trace.astype(np.uint64)).view(np.int64))
+    rows = np.flatnonzero((np.bincount(alike.of_row) > 1)[alike.of_row])
+    if len(rows):
+        start, end, repeats = spans.start[rows], spans.end[rows], np.zeros(len(rows), np.bool_)
+        # Spans that share an id and differ must not meet, or a trace of nothing else would take forever.
+        hashes = xxh64_slices(scan.data, start, end - start, _SEED)
+        table = np.full(1 << max(4, int(2 * len(rows)).bit_length()), -1, np.int64)
+        find_duplicates(scan.data, start, end, hashes, ids[rows], trace[rows], table, repeats)
+        found[rows] = repeats
     return found
 
 

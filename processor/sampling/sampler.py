@@ -42,7 +42,7 @@ from processor.sampling.verdict_rows import Decided, verdict_rows
 from processor.window import Window
 from schema.arrays import F64, I32, I64, Mask
 from schema.signal import Signal
-from schema.wire import scan
+from schema.wire import outline
 from schema.wire.split import pack
 
 MOST_TRACE_BYTES = 32 << 20
@@ -246,14 +246,15 @@ class Sampler:
     def _now(self, batch: Batch, now: Mask, weight: F64) -> Iterator[Part]:
         """What of a window is stored without waiting."""
         calls = batch.scan.items.call
+        if not now.any():
+            return
         packed = pack(batch.scan, np.where(now, calls, -1).astype(np.int32))
-        if len(packed.group):
-            # Pieces that come by call keep the order of the spans.
-            of_piece = packed.group
-            yield Part(
-                packed.data, packed.bounds, batch.tenants, batch.tenant[of_piece], batch.retention_class[of_piece],
-                weight[now],
-            )  # fmt: skip
+        # Pieces that come by call keep the order of the spans.
+        of_piece = packed.group
+        yield Part(
+            packed.data, packed.bounds, batch.tenants, batch.tenant[of_piece], batch.retention_class[of_piece],
+            weight[now],
+        )  # fmt: skip
 
     def _due(self, now_ms: int) -> tuple[I64, list[str]]:
         """Rows of the traces to be decided, in order, and which bound makes each early ("": none, it has waited)."""
@@ -309,13 +310,13 @@ class Sampler:
         known, tenant = self._known, self._tenants[place]
         pieces = self._buffer.take(rows, len(known.state))
         data, bounds, of_piece = pieces.data, pieces.bounds, pieces.place
-        found = scan(Signal.TRACES, data, bounds)
+        found = outline(Signal.TRACES, data, bounds)
         again = duplicates(found, of_piece[found.items.call])
         repeats = np.bincount(of_piece[found.items.call[again]], minlength=len(rows))
         if again.any():
             packed = pack(found, np.where(again, -1, found.items.call).astype(np.int32))
             data, bounds, of_piece = packed.data, packed.bounds, of_piece[packed.group]
-            found = scan(Signal.TRACES, data, bounds)
+            found = outline(Signal.TRACES, data, bounds)
             metrics.DUPLICATES.inc(int(np.count_nonzero(again)))
         ids = np.ascontiguousarray(known.ids[rows]).view(np.uint8).reshape(-1, 16)
         traces = Traces(found, of_piece[found.items.call], ids)
@@ -397,5 +398,4 @@ def _count(decided: Decided, now_ms: int) -> None:
             name = decided.verdicts.policies[place].name if place >= 0 else ""
             number = int(np.count_nonzero(chosen & (policy == place)))
             metrics.POLICY_TRACES.labels(decided.tenant, name, verdict).inc(number)
-    for waited in ((now_ms - decided.state[:, FIRST_MS]) / 1000).tolist():
-        metrics.WAITED_SECONDS.observe(waited)
+    metrics.WAITED_SECONDS.observe_all((now_ms - decided.state[:, FIRST_MS]) / 1000)

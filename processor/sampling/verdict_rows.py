@@ -38,7 +38,6 @@ def verdict_rows(window: Window, decided: Sequence[Decided]) -> pa.RecordBatch:
     count = [len(each.ids) for each in decided]
     total = sum(count)
     state = np.concatenate([each.state for each in decided])
-    policies, reasons = zip(*(_said(each) for each in decided), strict=True)
 
     def all_of(name: str) -> np.ndarray:
         return np.concatenate([getattr(each.verdicts, name) for each in decided])
@@ -50,9 +49,9 @@ def verdict_rows(window: Window, decided: Sequence[Decided]) -> pa.RecordBatch:
         "trace_id": fixed(np.concatenate([each.ids for each in decided])),
         "decided": _times(np.full(total, window.end_log_ms)),
         "kept": pa.array(all_of("sampled")),
-        "policy": _words([text for each in policies for text in each]),
-        "reason": _words([text for each in reasons for text in each]),
-        "early": _words([text for each in decided for text in each.early]),
+        "policy": _all_words([_policies(each) for each in decided]),
+        "reason": _all_words([each.verdicts.reasons() for each in decided]),
+        "early": pa.array([text for each in decided for text in each.early], pa.string()).dictionary_encode(),
         "rate": pa.array(all_of("rate")),
         "estimated": pa.array(all_of("estimated")),
         "rule_version": pa.array(np.repeat([each.version for each in decided], count).astype(np.uint32)),
@@ -70,17 +69,16 @@ def verdict_rows(window: Window, decided: Sequence[Decided]) -> pa.RecordBatch:
     return rows_of(DECISIONS, columns)
 
 
-def _said(decided: Decided) -> tuple[list[str], list[str]]:
-    """(policy, reason) of each trace."""
-    verdicts = decided.verdicts
-    names = [*(named.name for named in verdicts.policies), ""]
-    texts, place = verdicts.reasons()
-    return [names[i] for i in verdicts.policy.tolist()], [texts[i] for i in place.tolist()]
+def _policies(decided: Decided) -> tuple[list[str], I64]:
+    """(texts, the place of each trace's)"""
+    names = [*(named.name for named in decided.verdicts.policies), ""]
+    return names, decided.verdicts.policy % len(names)
 
 
 def _times(log_ms: I64) -> pa.Array:
     return pa.array(log_ms.astype(np.int64)).cast(pa.timestamp("ms", "UTC"))
 
 
-def _words(texts: Sequence[str]) -> pa.Array:
-    return pa.array(texts, pa.string()).dictionary_encode()
+def _all_words(parts: Sequence[tuple[list[str], I64]]) -> pa.Array:
+    found = [pa.array(texts, pa.string()).take(pa.array(place)) for texts, place in parts]
+    return pa.concat_arrays(found).dictionary_encode()

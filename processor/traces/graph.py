@@ -155,7 +155,7 @@ class ServiceGraph:
         tenants = self._words.numbers(facts.batch.tenants)
         services = self._words.numbers(facts.services.to_pylist())
         spans = np.empty((len(rows), pairing.SPAN_COLUMNS), np.int64)
-        spans[:, pairing.TRACE_1], spans[:, pairing.TRACE_2] = halves(items["trace_id"].take(rows).fixed(16))
+        spans[:, pairing.TRACE_1], spans[:, pairing.TRACE_2] = halves(items["trace_id"].fixed(16)[rows])
         spans[:, pairing.SPAN] = _span_ids(items, rows, client)
         spans[:, pairing.TENANT] = tenants[facts.tenant[rows]]
         spans[:, pairing.SIDE] = np.where(client, CLIENT_SIDE, SERVER_SIDE)
@@ -269,6 +269,6 @@ def _ring(capacity: int) -> tuple[I64, npt.NDArray[np.int32]]:
 
 def _span_ids(items: Table, rows: I64, client: Mask) -> I64:
     """The id of the client's span: its own, or the parent's of the server's."""
-    own, parent = (items[name].take(rows).fixed(8).view(np.int64).reshape(-1) for name in ("span_id", "parent_span_id"))
+    own, parent = (items[name].fixed(8).view(np.int64).reshape(-1)[rows] for name in ("span_id", "parent_span_id"))
     found: I64 = np.where(client, own, parent)
     return found

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 from processor.traces.facts import PRODUCER
-from schema.arrays import I64, Mask
+from schema.arrays import I64
 from schema.loads import address
 from schema.wire import Owner, Scan, ValueKind
 from schema.wire.gather import equal_range
@@ -27,8 +27,6 @@ _MESSAGING = ("messaging.system",)
 _ADDRESSES = ("server.address", "net.peer.name", "network.peer.address", "net.sock.peer.addr")
 
 KEYS = (*_NAMED, *_DATABASES, *_MESSAGING, *_ADDRESSES)
-_IS_DATABASE = [KEYS.index(key) for key in _DATABASES]
-_IS_MESSAGING = [KEYS.index(key) for key in _MESSAGING]
 
 # Attributes that may name the other side, by kind of connection, the best first.
 _NAMES = {
@@ -37,9 +35,14 @@ _NAMES = {
     EXTERNAL: (*_NAMED, *_ADDRESSES),
 }
 
+_KINDS = np.array([DATABASE if key in _DATABASES else MESSAGING if key in _MESSAGING else CALL for key in KEYS])
+"""What the span's connection is if the key is there; CALL where it says nothing."""
+_ALLOWED = np.array([[key in _NAMES.get(kind, ()) for key in KEYS] for kind in range(4)])
+
 _TEXT = "".join(KEYS).encode()
 _DATA = np.frombuffer(_TEXT, np.uint8).copy()
 _BOUNDS = np.cumsum([0, *map(len, KEYS)]).astype(np.int64)
+_BY_SIZE = np.array([sum(1 << size for size in {*map(len, KEYS)})])
 
 
 class Peers(NamedTuple):
@@ -52,50 +55,70 @@ class Peers(NamedTuple):
 def peers_of(scan: Scan, spans: I64, kinds: I64) -> Peers:
     """Of these rows of the scan's items, clients' and producers', consumers' without a parent."""
     found = attributes_found(scan, spans)
-    is_database = (found[:, _IS_DATABASE] >= 0).any(axis=1)
-    is_messaging = (found[:, _IS_MESSAGING] >= 0).any(axis=1) | (kinds >= PRODUCER)
-    connection = np.where(is_messaging, MESSAGING, np.where(is_database, DATABASE, EXTERNAL)).astype(np.int64)
+    connection = np.where(kinds >= PRODUCER, MESSAGING, EXTERNAL).astype(np.int64)
     named_by = np.full(len(spans), -1, np.int64)
-    for kind, keys in _NAMES.items():
-        of_kind: Mask = connection == kind
-        for key in reversed(keys):
-            column = found[:, KEYS.index(key)]
-            chosen = of_kind & (column >= 0)
-            named_by[chosen] = column[chosen]
+    choose(found, _KINDS, _ALLOWED, connection, named_by)
     return Peers(connection, named_by)
 
 
 def attributes_found(scan: Scan, spans: I64) -> I64:
     """int64[spans, KEYS]: row of the span's first attribute of that key which is a text and not empty; else -1."""
-    order, offsets = scan.attributes_of(Owner.ITEM)
-    attributes = scan.attributes
-    keys, values = attributes.slices("key"), attributes.slices("value")
-    texts = (attributes.numbers("value.kind") == ValueKind.STRING) & (values.len > 0)
+    table = scan.attributes
+    places = np.full(len(scan.items), -1, np.int64)
+    places[spans] = np.arange(len(spans))
     out = np.full((len(spans), len(KEYS)), -1, np.int64)
-    find_all(scan.data, keys.off, keys.len, texts, order, offsets, spans, _DATA, _BOUNDS, out)
+    columns = np.array([table.place(name) for name in ("key", "value", "value.kind")])
+    find_all(scan.data, *table.raw, len(table), columns, places, _DATA, _BOUNDS, _BY_SIZE, out)
     return out
 
 
+_ITEM, _STRING = int(Owner.ITEM), int(ValueKind.STRING)
+
+
 @njit(
-    "void(uint8[::1], int64[::1], int64[::1], bool_[::1], int64[::1], int64[::1], int64[::1], uint8[::1], int64[::1],"
+    "void(uint8[::1], int32[::1], int64, int64, int64, int64[::1], int64[::1], uint8[::1], int64[::1], int64[::1],"
     " int64[:,::1])",
     nogil=True,
     cache=True,
 )
-def find_all(data, off, length, texts, order, offsets, rows, wanted, bounds, out):
-    """out[i, k] = the first attribute of rows[i] with key k whose value is a text; else it stays."""
+def find_all(data, ints, at, stride, rows, columns, places, wanted, bounds, by_size, out):
+    """out[places[span], k] = the span's first attribute with key k whose value is a text; else it stays.
+
+    `ints`, `at`, `stride`: see Table.raw; `by_size`: a bit for each length that a key has.
+    """
     source, sought = address(data), address(wanted)
-    for i in range(len(rows)):
-        for place in range(offsets[rows[i]], offsets[rows[i] + 1]):
-            attribute = order[place]
-            if not texts[attribute]:
-                continue
-            for key in range(len(bounds) - 1):
-                size = bounds[key + 1] - bounds[key]
-                if (
-                    length[attribute] == size
-                    and out[i, key] < 0
-                    and equal_range(source, off[attribute], size, sought + bounds[key], size)
-                ):
-                    out[i, key] = attribute
-                    break
+    key, value, kind = columns[0], columns[1], columns[2]
+    for row in range(rows):
+        place = at + row * stride
+        size = np.int64(ints[place + key + 1])
+        if size > 63 or (by_size[0] >> size) & 1 == 0 or ints[place + 1] != _ITEM:
+            continue
+        i = places[ints[place]]
+        if i < 0 or ints[place + kind] != _STRING or ints[place + value + 1] <= 0:
+            continue
+        for k in range(len(bounds) - 1):
+            if (
+                bounds[k + 1] - bounds[k] == size
+                and out[i, k] < 0
+                and equal_range(source, np.int64(ints[place + key]), size, sought + bounds[k], size)
+            ):
+                out[i, k] = row
+                break
+
+
+@njit("void(int64[:,::1], int64[::1], bool_[:,::1], int64[::1], int64[::1])", nogil=True, cache=True)
+def choose(found, kinds, allowed, connection, named_by):
+    """See Peers. `connection` comes as it is without attributes."""
+    for i in range(len(found)):
+        database = False
+        for k in range(len(kinds)):
+            if found[i, k] >= 0:
+                database |= kinds[k] == DATABASE
+                if kinds[k] == MESSAGING:
+                    connection[i] = MESSAGING
+        if database and connection[i] != MESSAGING:
+            connection[i] = DATABASE
+        for k in range(len(kinds)):
+            if found[i, k] >= 0 and allowed[connection[i], k]:
+                named_by[i] = found[i, k]
+                break

@@ -20,7 +20,7 @@ from schema.wire.count import count_items
 from schema.wire.descriptors import Holder, MetricData, Owner, Tab, ValueKind
 from schema.wire.edits import Edits
 from schema.wire.errors import ErrorCode
-from schema.wire.scan import Scan, join, rescan, scan
+from schema.wire.scan import Scan, join, outline, rescan, scan
 from schema.wire.slices import Slices
 from schema.wire.splice import edited
 from schema.wire.split import Piece, Split, item_counts, split
@@ -42,6 +42,7 @@ __all__ = [
     "edited",
     "item_counts",
     "join",
+    "outline",
     "rescan",
     "scan",
     "split",

@@ -112,12 +112,21 @@ def count_children(parent, offsets):
         offsets[row] += offsets[row - 1]
 
 
-@njit(types.void(_U8, _I64, _I64, _I64, _I64, _READONLY, _I64), nogil=True, cache=True)
-def find_key(data, off, length, order, offsets, key, out):
-    """out[row] = the first of order[offsets[row]:offsets[row+1]] whose range equals `key`; else it stays."""
-    source, wanted = address(data), address(key)
-    for row in range(len(out)):
-        for i in range(offsets[row], offsets[row + 1]):
-            if equal_range(source, off[order[i]], length[order[i]], wanted, len(key)):
-                out[row] = order[i]
-                break
+@njit(
+    types.void(_U8, _I32, types.int64, types.int64, types.int64, types.int64, types.int64, _READONLY, _I64),
+    nogil=True,
+    cache=True,
+)
+def find_key(data, ints, at, stride, rows, column, owner, key, out):
+    """out[parent] = the first of the attributes of this owner whose key, in this column, equals `key`; else it stays.
+
+    `ints`, `at`, `stride`: see Table.raw.
+    """
+    source, wanted, size = address(data), address(key), len(key)
+    for row in range(rows):
+        place = at + row * stride
+        if ints[place + column + 1] != size or ints[place + 1] != owner or ints[place + column] <= 0:
+            continue
+        parent = ints[place]
+        if out[parent] < 0 and equal_range(source, np.int64(ints[place + column]), size, wanted, size):
+            out[parent] = row

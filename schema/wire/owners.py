@@ -33,10 +33,9 @@ def attributes_of(scan: Scan, owner: Owner) -> tuple[npt.NDArray[np.int64], npt.
 
 def find(scan: Scan, owner: Owner, key: bytes) -> npt.NDArray[np.int64]:
     """See Scan.find."""
-    order, offsets = scan.attributes_of(owner)
-    keys = scan.attributes.slices("key")
-    out = np.full(len(offsets) - 1, -1, np.int64)
-    find_key(scan.data, keys.off, keys.len, order, offsets, np.frombuffer(key, np.uint8), out)
+    table = scan.attributes
+    out = np.full(len(scan.table(OWNER_TABLE[owner])), -1, np.int64)
+    find_key(scan.data, *table.raw, len(table), table.place("key"), int(owner), np.frombuffer(key, np.uint8), out)
     return out
 
 

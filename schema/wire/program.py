@@ -96,6 +96,19 @@ def program(signal: Signal) -> Program:
     return _Compiler(signal).compile()
 
 
+OUTLINED = frozenset({Tab.ATTRIBUTES, Tab.EVENTS, Tab.LINKS, Tab.VALUES, Tab.UNKNOWN})
+"""Tables that an outline leaves out."""
+
+
+@cache
+def outline_fields(signal: Signal) -> npt.NDArray[np.int32]:
+    """`fields` of a program that steps over what belongs into these tables."""
+    fields = program(signal).fields.reshape(-1, ENTRY).copy()
+    stepped = (fields[:, OP] == OP_ROW) & np.isin(fields[:, TABLE], list(OUTLINED))
+    fields[stepped, OP], fields[stepped, COLUMN] = OP_BYTES, -1
+    return fields.ravel()
+
+
 class _Compiler:
     """Numbers every (message, table whose row it fills) and gives each column its place."""
 

@@ -16,7 +16,7 @@ from schema.wire.descriptors import Owner, Tab
 from schema.wire.errors import ErrorCode
 from schema.wire.kernel import scan_bodies
 from schema.wire.merge import MAX_BYTES, merged
-from schema.wire.program import program
+from schema.wire.program import OUTLINED, outline_fields, program
 
 _MAX_DATA = (1 << 31) - 1
 
@@ -67,12 +67,18 @@ class Scan:
     """
 
     def __init__(
-        self, signal: Signal, buffer: Buffer, status: npt.NDArray[np.uint8], places: list[tuple[int, int]]
+        self,
+        signal: Signal,
+        buffer: Buffer,
+        status: npt.NDArray[np.uint8],
+        places: list[tuple[int, int]],
+        outlined: bool = False,
     ) -> None:
         self.signal = signal
         self.status = status
         self._buffer = buffer
         self._places = places
+        self._outlined = outlined
         self._tables: dict[Tab, Table] = {}
         self._by_owner: dict[Owner, tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = {}
 
@@ -90,6 +96,9 @@ class Scan:
         """A table; empty where the signal has none."""
         made = self._tables.get(tab)
         if made is None:
+            if self._outlined and tab in OUTLINED:
+                whole = _scan(self.signal, self.data, self.bounds)
+                self._buffer, self._places, self._outlined = whole._buffer, whole._places, False  # items stay in place
             tables = program(self.signal)
             at, rows = self._places[tab]
             made = Table(self._buffer, tables.columns[tab], at, int(tables.words[tab]), rows)
@@ -212,6 +221,13 @@ def scan(signal: Signal, data: npt.NDArray[np.uint8], bounds: npt.NDArray[np.int
     return result
 
 
+def outline(signal: Signal, data: npt.NDArray[np.uint8], bounds: npt.NDArray[np.int64]) -> Scan:
+    """The same of bodies that are known to be good, as pieces of a scan are: what lies within items is read when it is
+    first asked for."""
+    _check(data, bounds)
+    return _scan(signal, data, bounds, outlined=True)
+
+
 def rescan(before: Scan, data: npt.NDArray[np.uint8], bounds: npt.NDArray[np.int64]) -> Scan:
     """Scan the bodies of a scan again after edits that leave each item in its place: rows of items stay 1:1.
 
@@ -234,8 +250,14 @@ def _check(data: npt.NDArray[np.uint8], bounds: npt.NDArray[np.int64]) -> None:
         raise ValueError("bounds must lead from 0 to the end of the data without a step back")
 
 
-def _scan(signal: Signal, data: npt.NDArray[np.uint8], bounds: npt.NDArray[np.int64]) -> Scan:
+def _scan(
+    signal: Signal,
+    data: npt.NDArray[np.uint8],
+    bounds: npt.NDArray[np.int64],
+    outlined: bool = False,
+) -> Scan:
     tables = program(signal)
+    fields = outline_fields(signal) if outlined else tables.fields
     room = (len(data) // _GUESS + _LEAST) * tables.used
     while True:
         base = np.zeros(len(room) + 1, np.int64)
@@ -244,14 +266,13 @@ def _scan(signal: Signal, data: npt.NDArray[np.uint8], bounds: npt.NDArray[np.in
         ints = longs.view(np.int32)
         count = np.zeros(len(room), np.int64)
         status = np.zeros(len(bounds) - 1, np.uint8)
-        scan_bodies(data, bounds, tables.fields, tables.words, base, room, count, ints, longs, status)
+        scan_bodies(data, bounds, fields, tables.words, base, room, count, ints, longs, status)
         if (count <= room).all():
             break
         room = count
         del longs, ints  # before as much again is taken
-    return Scan(
-        signal, Buffer(data, bounds, ints, longs), status, list(zip(base.tolist(), count.tolist(), strict=False))
-    )
+    places = list(zip(base.tolist(), count.tolist(), strict=False))
+    return Scan(signal, Buffer(data, bounds, ints, longs), status, places, outlined)
 
 
 def _scan_merged(signal: Signal, first: Scan) -> Scan:

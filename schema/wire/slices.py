@@ -24,12 +24,13 @@ class Slices:
     an offset). Immutable; the arrays belong to it.
     """
 
-    __slots__ = ("data", "len", "off")
+    __slots__ = ("_fixed", "data", "len", "off")
 
     def __init__(self, data: npt.NDArray[np.uint8], off: npt.NDArray[np.int64], length: npt.NDArray[np.int64]) -> None:
         self.data = data
         self.off = off
         self.len = length
+        self._fixed: dict[int, npt.NDArray[np.uint8]] = {}
 
     def __len__(self) -> int:
         return len(self.off)
@@ -77,10 +78,12 @@ class Slices:
         return xxh64_slices(self.data, self.off, self.len, seed)
 
     def fixed(self, width: int) -> npt.NDArray[np.uint8]:
-        """uint8[rows, width], for ids: zeros where the row is absent or of another length."""
-        out = np.zeros((len(self), width), np.uint8)
-        copy_fixed(self.data, self.off, self.len, out)
-        return out
+        """uint8[rows, width], for ids: zeros where the row is absent or of another length. Made once."""
+        made = self._fixed.get(width)
+        if made is None:
+            made = self._fixed[width] = np.zeros((len(self), width), np.uint8)
+            copy_fixed(self.data, self.off, self.len, made)
+        return made
 
     def are_ids(self, width: int) -> npt.NDArray[np.bool_]:
         """bool[rows]: whether the row has this many bytes (a multiple of eight), not all zero."""
