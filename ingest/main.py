@@ -41,6 +41,7 @@ from ingest.steps.publish import Publish
 from ingest.steps.scan import scan
 from ingest.steps.split import Split
 from ingest.steps.validate import validate
+from ingest.steps.vote import Vote
 from ingest.topics import Topics
 from otelhouse import postgres
 from otelhouse.bus import open_log
@@ -146,6 +147,7 @@ def _commits(
         Degrade(lambda: monitor.level),
         Mask(Policies(rules, Kind.MASKING, compile_masking).of, rules.hash_key),
         Split(topics),
+        Vote(topics, rules),
     )
     publish = Publish(producer)
     return {

@@ -8,7 +8,7 @@ from dataclasses import replace
 from otelhouse.bus.contract import Record, TopicPartition
 from processor.commit import Checkpoint
 from processor.window import Change, Entry, OpenWindow, Window
-from schema.record import HEADER_CLASS, Framing, FramingError, RuleChange, parse_headers
+from schema.record import HEADER_CLASS, Framing, FramingError, RuleChange, Votes, parse_headers
 
 RETENTION_CLASSES = 8
 
@@ -131,8 +131,8 @@ def _read(record: Record, log_ms: int) -> Entry | Change | None:
         said = parse_headers(record.headers)
     except FramingError as error:
         return Entry(record, log_ms, None, str(error))
-    if isinstance(said, RuleChange):
-        return Change(record.offset, said)
+    if isinstance(said, RuleChange | Votes):
+        return Change(record.offset, log_ms, said)
     if not isinstance(said, Framing):
         return None
     if said.retention_class >= RETENTION_CLASSES:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from otelhouse.bus.contract import Record, TopicPartition
-from schema.record import Framing, RuleChange, block_number
+from schema.record import Framing, RuleChange, Votes, block_number
 from schema.signal import Signal
 
 MS_PER_DAY = 86_400_000
@@ -56,10 +56,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A control record that says more than the time."""
+    """A control record that says more than the time, and log time at it."""
 
     offset: int
-    rule: RuleChange
+    log_ms: int
+    said: RuleChange | Votes
 
 
 @dataclass(frozen=True, slots=True)

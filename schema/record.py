@@ -17,6 +17,7 @@ HEADER_MINUTE = "minute"
 HEADER_CONTROL = "control"
 HEADER_KIND = "kind"
 HEADER_VERSION = "version"
+HEADER_TRACES = "traces"
 
 
 class FramingError(ValueError):
@@ -28,6 +29,8 @@ class Control(StrEnum):
 
     TICK = "tick"
     """Moves log time on in a partition whose owner has open state and nothing left to read."""
+    VOTES = "votes"
+    """Traces that a metric's exemplars point to; see Votes."""
     RULES = "rules"
     """A version of a tenant's rule is in force from here on; see RuleChange."""
 
@@ -85,7 +88,23 @@ class RuleChange:
         )
 
 
-def parse_headers(headers: Iterable[tuple[str, bytes]]) -> Framing | Control | RuleChange:
+VOTES_A_RECORD = 1000
+"""Traces that a record votes for at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Votes:
+    """What the headers of a control record of kind VOTES say: `ids` are trace ids of a tenant, of 16 bytes each."""
+
+    tenant: str
+    ids: bytes
+
+    def headers(self) -> tuple[tuple[str, bytes], ...]:
+        """As the log keeps them."""
+        return (*control_headers(Control.VOTES), (HEADER_TENANT, self.tenant.encode()), (HEADER_TRACES, self.ids))
+
+
+def parse_headers(headers: Iterable[tuple[str, bytes]]) -> Framing | Control | RuleChange | Votes:
     """Read the headers of a record. Raises FramingError, naming the header, if they are not ours."""
     found = dict(headers)
     if (control := found.get(HEADER_CONTROL)) is not None:
@@ -96,6 +115,11 @@ def parse_headers(headers: Iterable[tuple[str, bytes]]) -> Framing | Control | R
         if kind is Control.RULES:
             version = _number(found, HEADER_VERSION)
             return RuleChange(_text(found, HEADER_KIND), _text(found, HEADER_TENANT), version)
+        if kind is Control.VOTES:
+            ids = found.get(HEADER_TRACES, b"")
+            if len(ids) % 16:
+                raise FramingError(f"header '{HEADER_TRACES}': {len(ids)} bytes are no ids of 16 bytes")
+            return Votes(_text(found, HEADER_TENANT), ids)
         return kind
     return Framing(
         tenant=_text(found, HEADER_TENANT),

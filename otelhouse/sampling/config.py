@@ -22,6 +22,7 @@ from otelhouse.sampling.policies.boolean_attribute import BooleanAttribute
 from otelhouse.sampling.policies.combined import And, Drop, Not
 from otelhouse.sampling.policies.composite import Composite, SubPolicy
 from otelhouse.sampling.policies.dynamic import Dynamic
+from otelhouse.sampling.policies.exemplar import Exemplar
 from otelhouse.sampling.policies.latency import Latency
 from otelhouse.sampling.policies.limiting import Limiting, Unit
 from otelhouse.sampling.policies.numeric_attribute import NumericAttribute
@@ -197,6 +198,11 @@ def _int(found: Settings, key: str, path: str, bounds: tuple[int, int] = _INT64)
 
 def _always_sample(value: object, path: str) -> Policy:
     return AlwaysSample()
+
+
+def _exemplar(value: object, path: str) -> Policy:
+    fields(value, path, ())
+    return Exemplar()
 
 
 def _trace_flags(value: object, path: str) -> Policy:
@@ -393,6 +399,7 @@ _SHARED: Mapping[str, Build] = {
     "rate_limiting": _limiting(Unit.SPANS, "spans_per_second"),
     "bytes_limiting": _limiting(Unit.BYTES, "bytes_per_second"),
     "ottl_condition": _ottl_condition,
+    "exemplar": _exemplar,
 }
 """Policies that may stand anywhere."""
 _COMBINED: Mapping[str, Build] = {"and": _and, "not": _not, "drop": _drop}

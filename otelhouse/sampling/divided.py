@@ -29,10 +29,27 @@ def divided(sampling: TailSampling, partitions: int) -> TailSampling:
     )
 
 
+def every(sampling: TailSampling) -> Iterator[Policy]:
+    """All policies, those in others too, in the order of the document."""
+    for named in sampling.policies:
+        yield from _every(named.policy)
+
+
 def limits(sampling: TailSampling) -> Iterator[Stateful]:
     """The policies that have a state, in the order of the document."""
-    for named in sampling.policies:
-        yield from _limits(named.policy)
+    return (policy for policy in every(sampling) if isinstance(policy, Stateful))
+
+
+def _every(policy: Policy) -> Iterator[Policy]:
+    yield policy
+    if isinstance(policy, And | Drop):
+        for each in policy.policies:
+            yield from _every(each)
+    if isinstance(policy, Not):
+        yield from _every(policy.policy)
+    if isinstance(policy, Composite):
+        for sub in policy.subs:
+            yield from _every(sub.policy)
 
 
 def _divided(policy: Policy, partitions: int) -> Policy:
@@ -49,19 +66,6 @@ def _divided(policy: Policy, partitions: int) -> Policy:
         )
         return replace(policy, subs=subs, most=_part(policy.most, partitions))
     return replace(policy) if isinstance(policy, Dynamic) else policy  # with counts of its own
-
-
-def _limits(policy: Policy) -> Iterator[Stateful]:
-    if isinstance(policy, Stateful):
-        yield policy
-    if isinstance(policy, And | Drop):
-        for each in policy.policies:
-            yield from _limits(each)
-    if isinstance(policy, Not):
-        yield from _limits(policy.policy)
-    if isinstance(policy, Composite):
-        for sub in policy.subs:
-            yield from _limits(sub.policy)
 
 
 def _part(number: int, partitions: int) -> int:

@@ -12,12 +12,14 @@ from schema.wire.split import split
 
 
 class Traces:
-    """`of_span` int64[spans]: the trace of each; `ids` uint8[traces, 16]."""
+    """`of_span` int64[spans]: the trace of each; `ids` uint8[traces, 16]; `voted` bool[traces]: an exemplar points to
+    it."""
 
-    def __init__(self, scan: Scan, of_span: I64, ids: U8) -> None:
+    def __init__(self, scan: Scan, of_span: I64, ids: U8, voted: Mask | None = None) -> None:
         self.scan = scan
         self.of_span = of_span
         self.ids = ids
+        self.voted: Mask = np.zeros(len(ids), np.bool_) if voted is None else voted
 
     @classmethod
     def of(cls, scan: Scan) -> Traces:

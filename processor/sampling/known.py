@@ -18,15 +18,19 @@ from schema.arrays import I32, I64, U64, Mask
 FREE, OPEN, KEPT, DROPPED = range(4)
 """Status of a row. OPEN: the verdict is to come."""
 
-STATUS, TENANT, UNTIL, FIRST_MS, LAST_MS, ROOT_MS, SPANS, FIRST_OFFSET, LAST_OFFSET, CLASS, ORDER, BYTES = range(12)
+STATUS, TENANT, UNTIL, FIRST_MS, LAST_MS, ROOT_MS, SPANS, FIRST_OFFSET, LAST_OFFSET, CLASS, ORDER, BYTES, VOTED = range(
+    13
+)
 """Columns of `state`. Times are log time; ROOT_MS is -1 without a root; ORDER counts traces as they were first seen.
+
+VOTED is 1 where an exemplar points to the trace: it may be the first that is heard of it.
 
 Of a trace that was decided, LAST_MS is when, and its verdict is remembered until its tenant has had UNTIL verdicts of
 the same kind.
 """
 REMEMBERED_MS = 3_600_000
 """No verdict is remembered for longer, in log time."""
-COLUMNS = 12
+COLUMNS = 13
 
 _LEAST_ROWS = 1 << 10
 _I32, _I64, _I64_2 = (
@@ -65,7 +69,7 @@ class Known:
     def open(self) -> I64:
         """int64[]: rows of the traces that wait, as they were first seen."""
         rows = np.flatnonzero(self.state[:, STATUS] == OPEN)
-        return rows[np.argsort(self.state[rows, ORDER])]
+        return rows[np.lexsort((self.state[rows, ORDER], self.state[rows, FIRST_OFFSET]))]
 
     @property
     def used(self) -> int:
@@ -87,6 +91,16 @@ class Known:
             self._index, self._free, self._counts, self._scratch, self.ids, self.state, rows, group, waiting,
         )  # fmt: skip
         return Filed(rows, group, waiting[:count])
+
+    def vote(self, ids: U64, tenant: int, log_ms: int, offset: int, verdicts: I64) -> int:
+        """Note votes for traces of a tenant, of which some may not have come -> how many came after the verdict that
+        the trace be dropped. `verdicts`: see file()."""
+        self._make_room(len(ids), verdicts)
+        late = vote_rows(
+            ids, tenant, log_ms, offset, verdicts, self._seed, self._index, self._free, self._counts, self.ids,
+            self.state,
+        )  # fmt: skip
+        return int(late)
 
     def find(self, ids: U64, tenants: I32, verdicts: I64) -> I64:
         """int64[ids]: the row of each trace, made where there is none (its status is then OPEN, without spans)."""
@@ -160,8 +174,48 @@ def open_row(row, counts, state):
     state[row, ORDER] = counts[1]
     counts[1] += 1
     state[row, ROOT_MS] = -1
-    state[row, SPANS] = state[row, BYTES] = 0
+    state[row, SPANS] = state[row, BYTES] = state[row, VOTED] = 0
     state[row, FIRST_MS] = -1
+
+
+@njit(nogil=True, cache=True)
+def is_forgotten(row, log_ms, verdicts, state):
+    """Whether a trace was decided, and its verdict is remembered no longer."""
+    status = state[row, STATUS]
+    return status != OPEN and (
+        verdicts[state[row, TENANT], status - KEPT] >= state[row, UNTIL]
+        or log_ms >= state[row, LAST_MS] + REMEMBERED_MS
+    )
+
+
+@njit(
+    types.int64(
+        _U64_2, types.int64, types.int64, types.int64, _I64_2, types.uint64, _I32, _I32, _I64, _U64_2, _I64_2
+    ),
+    nogil=True,
+    cache=True,
+)  # fmt: skip
+def vote_rows(wanted, tenant, log_ms, offset, verdicts, seed, index, free, counts, ids, state):
+    """See Known.vote. Whether spans or votes are noted first makes no difference."""
+    late = 0
+    for i in range(len(wanted)):
+        place = seek(wanted[i, 0], wanted[i, 1], tenant, seed, index, ids, state)
+        row = np.int64(index[place])
+        if row < 0:
+            row = np.int64(take_row(wanted[i, 0], wanted[i, 1], tenant, place, index, free, counts, ids, state))
+            open_row(row, counts, state)
+        elif is_forgotten(row, log_ms, verdicts, state):
+            open_row(row, counts, state)
+        if state[row, STATUS] != OPEN:
+            late += state[row, STATUS] == DROPPED
+            continue
+        state[row, VOTED] = 1
+        if state[row, FIRST_MS] < 0:
+            state[row, CLASS] = 0
+            state[row, LAST_MS], state[row, LAST_OFFSET] = log_ms, offset
+        if state[row, FIRST_MS] < 0 or offset < state[row, FIRST_OFFSET]:
+            state[row, FIRST_MS], state[row, FIRST_OFFSET] = log_ms, offset
+    return late
 
 
 @njit(types.void(_I64, types.uint64, _I32, _U64_2, _I64_2), nogil=True, cache=True)
@@ -204,17 +258,16 @@ def file_spans(
         if row < 0:
             row = np.int64(take_row(wanted[i, 0], wanted[i, 1], tenant, place, index, free, counts, ids, state))
             open_row(row, counts, state)
-        elif state[row, STATUS] != OPEN and (
-            verdicts[tenant, state[row, STATUS] - KEPT] >= state[row, UNTIL]
-            or log_ms[i] >= state[row, LAST_MS] + REMEMBERED_MS
-        ):
+        elif is_forgotten(row, log_ms[i], verdicts, state):
             open_row(row, counts, state)
         rows[i] = row
         group[i] = -1
         if state[row, STATUS] != OPEN:
             continue
         if state[row, FIRST_MS] < 0:
-            state[row, FIRST_MS], state[row, FIRST_OFFSET], state[row, CLASS] = log_ms[i], offsets[i], classes[i]
+            state[row, FIRST_MS], state[row, FIRST_OFFSET] = log_ms[i], offsets[i]
+        if state[row, SPANS] == 0:
+            state[row, CLASS] = classes[i]
         state[row, LAST_MS], state[row, LAST_OFFSET] = log_ms[i], offsets[i]
         state[row, SPANS] += 1
         if roots[i] and state[row, ROOT_MS] < 0:

@@ -26,6 +26,11 @@ NOT_HELD = Counter(
 DUPLICATES = Counter(
     "otelhouse_processor_sampling_duplicate_spans", "Spans of open traces that came twice, and were dropped once."
 )
+VOTES = Counter(
+    "otelhouse_processor_sampling_votes",
+    "Votes of exemplars for traces; late: it was dropped.",
+    ("when",),
+)
 TRACES = Counter("otelhouse_processor_sampling_traces", "Traces decided.", ("verdict", "early"))
 SPANS = Counter("otelhouse_processor_sampling_spans", "Spans of traces decided.", ("verdict",))
 POLICY_TRACES = Counter(

@@ -22,6 +22,7 @@ from otelhouse.rules.rule import Kind
 from otelhouse.sampling.config import TailSampling
 from otelhouse.telemetry import get_logger
 from processor.window import Change
+from schema.record import RuleChange
 
 _log = get_logger(__name__)
 
@@ -100,9 +101,11 @@ class PartitionRules:
         """Take note of control records; a repeat that puts nothing into force is passed over. Raises NotKnown, and may
         be called again."""
         for change in changes:
-            rule = change.rule
+            rule = change.said
+            if not isinstance(rule, RuleChange) or rule.kind != Kind.SAMPLING:
+                continue
             known = self.versions(rule.tenant)
-            if rule.kind != Kind.SAMPLING or any(version.number == rule.version for version in known):
+            if any(version.number == rule.version for version in known):
                 continue
             found = self._source.versions(self._name, rule.tenant, rule.version).get(rule.tenant)
             # Who appended the record may have died before writing it down, and a later version came before the next.

@@ -6,7 +6,7 @@ force. What a restart needs of it stands in the log from X on and in the ledger 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from otelhouse.sampling.config import TailSampling
 from otelhouse.sampling.decide import Verdicts, decide
-from otelhouse.sampling.divided import divided
+from otelhouse.sampling.divided import divided, every
+from otelhouse.sampling.policies.exemplar import Exemplar
 from otelhouse.sampling.traces import Traces
 from processor import batch as batches
 from processor.batch import Batch
@@ -35,12 +36,14 @@ from processor.sampling.known import (
     STATUS,
     TENANT,
     UNTIL,
+    VOTED,
     Known,
 )  # fmt: skip
 from processor.sampling.rules import PartitionRules
 from processor.sampling.verdict_rows import Decided, verdict_rows
-from processor.window import Window
+from processor.window import Change, Window
 from schema.arrays import F64, I32, I64, Mask
+from schema.record import Votes
 from schema.signal import Signal
 from schema.wire import outline
 from schema.wire.split import pack
@@ -131,7 +134,7 @@ class Sampler:
     def bring_back(self, window: Window) -> None:
         """A window before C: its spans wait again, unless their trace was decided by C."""
         ends = np.unique(self._past.end[self._past.end < window.end])
-        first = 0
+        first, begin = 0, window.start
         for end in [*ends.tolist(), window.end]:
             last = first
             while last < len(window.entries) and window.entries[last].record.offset < end:
@@ -139,6 +142,8 @@ class Sampler:
             if last > first:
                 self._file(batches.read(replace(window, entries=window.entries[first:last])))
             first = last
+            self._vote(change for change in window.changes if begin <= change.offset < end)
+            begin = end
             self._catch_up(end)
 
     def take(self, batch: Batch) -> Taken:
@@ -147,6 +152,7 @@ class Sampler:
         self._catch_up(window.start)
         self._go_on(window)
         now, weight, waits, whole = self._file(batch)
+        self._vote(window.changes)
         self._renew(window, window.end)
         decided = list(self._decide(window))
         parts = [part for _, part in decided if part is not None]
@@ -243,6 +249,17 @@ class Sampler:
             metrics.NOT_HELD.inc(len(packed.left_out))
         return now, weight, waits, False
 
+    def _vote(self, changes: Iterable[Change]) -> None:
+        """Note the votes of tenants whose rule, at that record, asks for them."""
+        for change in changes:
+            votes = change.said
+            if isinstance(votes, Votes) and _asks_for_votes(self._rules.version(votes.tenant, change.offset).sampling):
+                ids = np.frombuffer(bytearray(votes.ids), np.uint64).reshape(-1, 2)
+                tenant = self._tenant(votes.tenant)
+                late = self._known.vote(ids, tenant, change.log_ms, change.offset, self._verdicts)
+                metrics.VOTES.labels("in_time").inc(len(ids) - late)
+                metrics.VOTES.labels("late").inc(late)
+
     def _now(self, batch: Batch, now: Mask, weight: F64) -> Iterator[Part]:
         """What of a window is stored without waiting."""
         calls = batch.scan.items.call
@@ -319,7 +336,7 @@ class Sampler:
             found = outline(Signal.TRACES, data, bounds)
             metrics.DUPLICATES.inc(int(np.count_nonzero(again)))
         ids = np.ascontiguousarray(known.ids[rows]).view(np.uint8).reshape(-1, 16)
-        traces = Traces(found, of_piece[found.items.call], ids)
+        traces = Traces(found, of_piece[found.items.call], ids, known.state[rows, VOTED] == 1)
         with metrics.DECIDE_SECONDS.time():
             verdicts = _verdicts(tenant, traces, window.end_log_ms * 1_000_000)
         kept = verdicts.sampled
@@ -372,6 +389,10 @@ class Sampler:
         self._known.state[rows, UNTIL] = past.until
         self._known.state[rows, LAST_MS] = past.decided_ms
         self._known.weight[rows] = past.weight
+
+
+def _asks_for_votes(sampling: TailSampling | None) -> bool:
+    return sampling is not None and any(isinstance(policy, Exemplar) for policy in every(sampling))
 
 
 def _ms(seconds: float) -> int:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 import random
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import httpx
 import pytest
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import SpanKind, StatusCode, format_trace_id, set_span_in_context
 
+from tests.ingest.requests import metrics, span, traces
 from tests.support.components import Component
 from tests.support.graphql import ask, eventually, last_hour
 from tests.support.otel_client import grpc_exporters
@@ -24,6 +28,7 @@ POLICY = f"""
 tail_sampling:
   decision_wait: 2s
   policies:
+    - {{name: exemplars, type: exemplar}}
     - {{name: errors, type: status_code, status_code: {{status_codes: [ERROR]}}}}
     - {{name: some, type: probabilistic, probabilistic: {{sampling_percentage: {PERCENT}}}}}
 """
@@ -70,8 +75,8 @@ def sent(house: Component) -> Sent:
         if number % (TRACES // ERRORS) == 0:
             served.set_status(StatusCode.ERROR)
             errors.add(trace_id)
-        for span in (served, call, entry):
-            span.end()
+        for each in (served, call, entry):
+            each.end()
         traces.append(trace_id)
     for provider in providers:
         provider.shutdown()
@@ -121,6 +126,26 @@ def test_each_trace_says_what_became_of_it(house: Component, sent: Sent) -> None
             assert {span["adjustedCount"] for span in stored["spans"]} == {100 / PERCENT}
     assert states == {"KEPT", "DROPPED"}
     assert ask(http, DECISION, {"id": "12" * 16})["samplingDecision"] is None
+
+
+def test_a_trace_that_an_exemplar_points_to_is_kept(house: Component, sent: Sent) -> None:
+    address = house.ready["otlp_http"]
+    pointed = [f"{number:032x}" for number in range(1, 21)]
+    gauge = Metric(name="latency")
+    for trace_id in pointed:
+        point = gauge.gauge.data_points.add(as_double=1.5, time_unix_nano=time.time_ns())
+        point.exemplars.add(as_double=1.5, time_unix_nano=time.time_ns(), trace_id=bytes.fromhex(trace_id))
+    made = traces(*(span("work", bytes.fromhex(trace_id)) for trace_id in pointed), service="pointed")
+    for path, body in (("traces", made), ("metrics", metrics(gauge))):
+        headers = {"content-type": "application/x-protobuf"}
+        answer = httpx.post(f"http://{address}/v1/{path}", content=body.SerializeToString(), headers=headers)
+        assert answer.status_code == 200
+
+    def states() -> set[tuple[str, str | None]]:
+        found = [ask(house.ready["http"], DECISION, {"id": each})["samplingDecision"] or {} for each in pointed]
+        return {(each.get("state", ""), each.get("policy")) for each in found}
+
+    eventually(states, lambda found: found == {("KEPT", "exemplars")}, 20)
 
 
 def test_rates_are_what_was_sent_before_sampling(house: Component, sent: Sent) -> None:

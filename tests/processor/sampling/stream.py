@@ -23,7 +23,7 @@ from processor.traces.cardinality import Admitted, Cardinality
 from processor.traces.state import TracesState
 from processor.window import MS_PER_DAY, Limits, Window
 from schema.arrow import DECISIONS
-from schema.record import Control, Framing, RuleChange, block_position, control_headers
+from schema.record import Control, Framing, RuleChange, Votes, block_position, control_headers
 from schema.signal import Signal
 
 NAME = TopicPartition(Signal.TRACES.topic, 1)
@@ -54,6 +54,11 @@ class Log:
     def tick(self, at_ms: int) -> None:
         headers = control_headers(Control.TICK)
         self.records.append(Record(*NAME, len(self.records), at_ms, headers, b""))
+
+    def votes(self, at_ms: int, *traces: int, tenant: str = "acme") -> None:
+        """Exemplars point to traces."""
+        ids = b"".join(trace.to_bytes(16, "big") for trace in traces)
+        self.records.append(Record(*NAME, len(self.records), at_ms, Votes(tenant, ids).headers(), b""))
 
     def rule(self, at_ms: int, document: Mapping[str, Any], tenant: str = "acme", counts: bool = True) -> None:
         """Put a document into force here; or append a repeat of the version that follows, which says nothing."""

@@ -213,8 +213,59 @@ def test_a_limit_is_split_over_partitions_and_what_it_keeps_is_estimated() -> No
     assert {row["adjusted_count"] for row in made.rows("spans")} == {4.0}
 
 
+EXEMPLARS = {"name": "exemplars", "type": "exemplar"}
+
+
+def test_a_vote_keeps_a_trace_whether_it_comes_before_its_spans_or_after() -> None:
+    log = Log()
+    log.rule(0, rule(ERRORS, EXEMPLARS, wait="3s"))
+    log.votes(10, 1)
+    log.spans(20, span(1, 1), span(2, 1), span(3, 1))
+    log.votes(2000, 2)
+    log.tick(4000)
+    made = run(log)
+    assert sorted(traces_of(made.rows("spans"))) == [1, 2]
+    assert {row["policy"] for row in made.rows("decisions") if row["kept"]} == {"exemplars"}
+
+
+def test_a_vote_after_the_verdict_changes_nothing() -> None:
+    log = Log()
+    log.rule(0, rule(EXEMPLARS, wait="1s"))
+    log.spans(0, span(1, 1))
+    log.tick(1000)
+    log.votes(1500, 1)
+    log.tick(9000)
+    made = run(log)
+    assert made.rows("spans") == []
+    assert [row["kept"] for row in made.rows("decisions")] == [False]
+
+
+def test_spans_that_come_long_after_the_vote_for_their_trace_are_kept() -> None:
+    log = Log()
+    log.rule(0, rule(EXEMPLARS, wait="1s"))
+    log.votes(0, 1)
+    log.tick(2000)
+    log.spans(5000, span(1, 1))
+    log.tick(9000)
+    made = run(log)
+    assert traces_of(made.rows("spans")) == {1: [1]}
+    assert [(row["kept"], row["spans"]) for row in made.rows("decisions")] == [(True, 0)]
+
+
+def test_votes_of_a_tenant_whose_rule_does_not_ask_for_them_are_passed_over() -> None:
+    log = Log()
+    log.votes(0, 2)
+    log.rule(0, rule(ERRORS, wait="1s"))
+    log.votes(0, 1)
+    log.spans(0, span(1, 1), span(2, 1))
+    log.tick(9000)
+    made = run(log)
+    assert [row["kept"] for row in made.rows("decisions")] == [False, False]
+
+
 POLICIES = (
     ERRORS,
+    EXEMPLARS,
     {
         "name": "keys",
         "type": "dynamic",
@@ -242,9 +293,11 @@ def random_log(rng: random.Random, records: int = 60) -> Log:
         now += rng.choice((0, 10, 300, 900, 2500))
         chance = rng.random()
         tenant = rng.choice(("acme", "acme", "blue"))
-        if chance < 0.15:
+        if chance < 0.1:
             log.tick(now)
-        elif chance < 0.25:
+        elif chance < 0.2:
+            log.votes(now, *rng.sample(range(20), rng.randint(1, 3)), tenant=tenant)
+        elif chance < 0.3:
             document = {} if rng.random() < 0.2 else rule(
                 *rng.sample(POLICIES, rng.randint(1, 3)), wait=rng.choice(("1s", "3s")),
                 num_traces=rng.choice((4, 6, 50)), decision_wait_after_root_received=rng.choice(("0s", "1s")),
@@ -295,7 +348,7 @@ def test_every_span_is_stored_or_its_trace_was_dropped(seed: int) -> None:
     log = random_log(random.Random(1000 + seed))
     made = run(log)
     dropped = {(row["tenant"], row["trace_id"]) for row in made.rows("decisions") if not row["kept"]}
-    kept = {(row["tenant"], row["trace_id"]) for row in made.rows("decisions") if row["kept"]}
+    kept = {(row["tenant"], row["trace_id"]) for row in made.rows("decisions") if row["kept"] and row["spans"]}
     stored = {(row["tenant"], row["trace_id"], row["span_id"]) for row in made.rows("spans")}
     for row in made.rows("trace_index"):
         name = (row["tenant"], row["trace_id"])
