@@ -103,5 +103,6 @@ def test_two_thousand_spans_are_there_at_once_and_scroll(visit: Visit) -> None:
 def test_an_unknown_trace_is_said_to_be_unknown(visit: Visit) -> None:
     page = visit.open(f"/trace/{'9' * 32}")
     expect(page.get_by_role("heading", name="This trace is not here")).to_be_visible()
+    expect(page.get_by_text("No span of it has come to a processor")).to_be_visible()
     visit.open("/trace/nonsense")
     expect(page.get_by_role("heading", name="This is no trace id")).to_be_visible()

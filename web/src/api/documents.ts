@@ -4,7 +4,15 @@ import type { LogQueryInput } from "../lib/logSearch";
 import type { Interval } from "../lib/range";
 import type { TraceQueryInput } from "../lib/traceSearch";
 import type { Document } from "./client";
-import type { Connection, Endpoints, LogRecord, Service, Trace, TraceSummary } from "./types";
+import type {
+  Connection,
+  Endpoints,
+  LogRecord,
+  SamplingDecision,
+  Service,
+  Trace,
+  TraceSummary,
+} from "./types";
 
 const LOG_FIELDS = "time severityNumber severityText body service traceId spanId attributes resource";
 
@@ -46,6 +54,12 @@ export const TRACE: Document<{ trace: Trace | null }, { id: string }> = {
       }
       logs { ${LOG_FIELDS} }
     }
+  }`,
+};
+
+export const DECISION: Document<{ samplingDecision: SamplingDecision | null }, { id: string }> = {
+  text: `query Decision($id: ID!) {
+    samplingDecision(traceId: $id) { state policy reason early decidedAt ruleVersion }
   }`,
 };
 

@@ -22,6 +22,16 @@ export interface Service {
   p99Ms: number;
 }
 
+/** What tail sampling made of a trace, and why. */
+export interface SamplingDecision {
+  state: "KEPT" | "DROPPED" | "PENDING" | "UNSAMPLED";
+  policy: string | null;
+  reason: string;
+  early: string | null;
+  decidedAt: string | null;
+  ruleVersion: number | null;
+}
+
 export interface TraceSummary {
   id: string;
   start: string;

@@ -1,5 +1,5 @@
 import { useCallback, useMemo } from "react";
-import { TRACE } from "../api/documents";
+import { DECISION, TRACE } from "../api/documents";
 import type { Span, Trace } from "../api/types";
 import { useQuery } from "../api/useQuery";
 import { Link } from "../components/Link";
@@ -10,6 +10,7 @@ import { TraceLogs } from "../components/TraceLogs";
 import { Waterfall } from "../components/Waterfall";
 import { count } from "../lib/number";
 import { colours } from "../lib/palette";
+import { why } from "../lib/sampling";
 import { buildTree, type Node, visibleRows } from "../lib/spanTree";
 import { type TraceView, traceViewCodec } from "../lib/traceView";
 import { navigate, useLocation } from "../state/location";
@@ -41,7 +42,7 @@ function Unknown({ id, reload }: { id: string; reload: () => void }) {
       <p>
         <code>{id}</code>
       </p>
-      <p>It may not have been stored yet, may have been sampled away, or is older than what is kept.</p>
+      <Why id={id} />
       <p className="actions">
         <button type="button" className="button" onClick={reload}>
           Look again
@@ -52,6 +53,17 @@ function Unknown({ id, reload }: { id: string; reload: () => void }) {
       </p>
     </Empty>
   );
+}
+
+/** Why a trace is not here. */
+function Why({ id }: { id: string }) {
+  const { data, error, reload } = useQuery(
+    DECISION,
+    useMemo(() => ({ id }), [id]),
+  );
+  if (error) return <ErrorNote error={error} retry={reload} />;
+  if (!data) return null;
+  return <p>{why(data.samplingDecision)}</p>;
 }
 
 function Found({ trace }: { trace: Trace }) {
