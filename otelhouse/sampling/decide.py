@@ -6,6 +6,7 @@ several, the one with the lowest threshold is named, and of those the first. A p
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -23,7 +24,7 @@ class Verdicts:
 
     `failed`: whether a policy failed on it; `too_large`: whether it was dropped for its size alone. `rate`: the part of
     such traces that is kept, 0 for those that are not; `estimated`: whether that is this decision's share of those that
-    a limit let through, and no constant.
+    a limit let through, and no constant. `seconds`: what each policy took.
     """
 
     policies: tuple[Named, ...]
@@ -33,6 +34,7 @@ class Verdicts:
     too_large: Mask
     rate: F64
     estimated: Mask
+    seconds: F64
 
     def named(self, trace: int) -> Named | None:
         """What decided."""
@@ -66,9 +68,12 @@ def decide(sampling: TailSampling, traces: Traces, now_ns: int = 0) -> Verdicts:
     sampled = np.zeros(count, np.bool_)
     threshold = np.full(count, 1 << 62, np.int64)
     rate, estimated = np.zeros(count), np.zeros(count, np.bool_)
+    seconds = np.zeros(len(sampling.policies))
     for place, named in _in_order(sampling.policies):
         asked = left & ~sampled if sampling.first_match else left
+        began = time.perf_counter()
         said = named.policy.evaluate(traces, asked, now_ns)
+        seconds[place] = time.perf_counter() - began
         failed |= asked & (said == Decision.ERROR)
         dropped = asked & (said == Decision.DROPPED)
         policy[dropped] = place
@@ -83,7 +88,7 @@ def decide(sampling: TailSampling, traces: Traces, now_ns: int = 0) -> Verdicts:
         share = np.broadcast_to(named.policy.probability * (passed / (passed + limited) if passed else 1.0), count)
         higher = kept & (share > rate)
         rate[higher], estimated[higher] = share[higher], limited > 0
-    return Verdicts(sampling.policies, sampled, policy, failed, too_large, rate, estimated)
+    return Verdicts(sampling.policies, sampled, policy, failed, too_large, rate, estimated, seconds)
 
 
 def _in_order(policies: tuple[Named, ...]) -> Iterator[tuple[int, Named]]:

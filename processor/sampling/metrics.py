@@ -33,6 +33,9 @@ VOTES = Counter(
 )
 TRACES = Counter("otelhouse_processor_sampling_traces", "Traces decided.", ("verdict", "early"))
 SPANS = Counter("otelhouse_processor_sampling_spans", "Spans of traces decided.", ("verdict",))
+POLICY_SECONDS = Counter(
+    "otelhouse_processor_sampling_policy_seconds", "Time to evaluate a policy, in seconds.", ("tenant", "policy")
+)
 POLICY_TRACES = Counter(
     "otelhouse_processor_sampling_policy_traces", "Traces that a policy decided.", ("tenant", "policy", "verdict")
 )
