@@ -38,6 +38,7 @@ from schema.record import Framing
 from schema.signal import Signal
 from tests.support.clickhouse import ClickHouse, start_clickhouse
 from tests.support.components import start
+from tests.support.postgres import embedded_server, migrate_postgres
 
 ROUNDS = 3
 PARTITIONS = 2
@@ -56,6 +57,7 @@ class Bench:
     """Where one load runs."""
 
     server: ClickHouse
+    postgres_url: str
     directory: Path
     signal: Signal
     items: int
@@ -69,9 +71,16 @@ class Bench:
 
 def main() -> None:
     """Print items a second and CPU an item, for each signal."""
-    with tempfile.TemporaryDirectory() as directory, start_clickhouse(Path(directory) / "clickhouse") as server:
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        start_clickhouse(Path(directory) / "clickhouse") as server,
+        embedded_server() as metadata,
+        metadata.database() as url,
+    ):
+        migrate_postgres(url)
         for number, (signal, make, unit, per_record, items) in enumerate(LOADS):
-            bench = Bench(server, Path(directory) / str(number), signal, items, per_record, make(per_record, items))
+            values = make(per_record, items)
+            bench = Bench(server, url, Path(directory) / str(number), signal, items, per_record, values)
             _compare(bench, Table(f"{signal.name.lower()} to ClickHouse, {per_record} {unit}s a record", unit))
 
 
@@ -121,6 +130,7 @@ def _process(bench: Bench, table: Table, settings: ClickHouseSettings, turn: int
     environment = {
         "OTELHOUSE_LOG_URL": log_settings.url,
         "OTELHOUSE_LOG_PARTITIONS": str(PARTITIONS),
+        "OTELHOUSE_POSTGRES_URL": bench.postgres_url,
         "OTELHOUSE_CLICKHOUSE_URL": settings.url,
         "OTELHOUSE_CLICKHOUSE_DATABASE": settings.database,
         "OTELHOUSE_PROCESSOR_ADMIN": "127.0.0.1:0",

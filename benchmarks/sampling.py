@@ -1,16 +1,36 @@
-"""What tail-sampling policies cost on columns, with the scan and the grouping by trace; the floor is the scan alone."""
+"""What tail-sampling policies cost on columns, with the scan and the grouping by trace; the floor is the scan alone.
+
+Then a partition's whole way from windows of records to rows, in this process and without a log or a store; the floor
+is the scan of the windows.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+
 from benchmarks import payloads
+from benchmarks.collector.configs import tail_sampling
 from benchmarks.harness import Table, in_turn, measure
+from benchmarks.log_records import TENANT, LogRecords
+from otelhouse.bus.contract import Record, TopicPartition
+from otelhouse.rules.documents.sampling import parse
 from otelhouse.sampling.config import TailSampling, parse_yaml
 from otelhouse.sampling.decide import decide
 from otelhouse.sampling.traces import Traces
+from processor import batch
+from processor.build import Builder
+from processor.sampling.rules import PartitionRules, Version
+from processor.sampling.sampler import Sampler
+from processor.traces.cardinality import Cardinality
+from processor.traces.state import TracesState
+from processor.window import Entry, Limits, OpenWindow, Window
 from schema.signal import Signal
 from schema.wire import Scan, join, scan
 
 SPANS, A_CALL, ROUNDS = 50_000, 512, 7
+PARTITIONS, WINDOWS, POOL = 4, 12, 32_768
+WAIT_SECONDS = 5
+"""Log time of as many windows: each takes a second."""
 
 POLICIES = {
     "no policy that looks at spans": "[{name: a, type: always_sample}]",
@@ -31,7 +51,12 @@ POLICIES = {
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
+    _policies()
+    _windows()
+
+
+def _policies() -> None:
     data, bounds = join(payloads.traces(A_CALL, SPANS))
     wanted = {name: parse_yaml(f"policies: {text}") for name, text in POLICIES.items()}
 
@@ -50,3 +75,45 @@ def main() -> None:
             table.add("and grouped by trace", measure(count, lambda: Traces.of(scanned())))
             for name, sampling in wanted.items():
                 table.add(name, measure(count, lambda sampling=sampling: decided(sampling)))  # type: ignore[misc]
+
+
+def _windows() -> None:
+    windows = list(_made())
+    full = windows[WAIT_SECONDS + 1 :]  # one second's spans come, those of an earlier one are decided
+    count = sum(entry.framing.items for window in full for entry in window.entries if entry.framing)
+    with in_turn(table := Table("a partition's windows, one of 50,000 spans a second", "spans"), ROUNDS) as rounds:
+        for _ in rounds:
+            table.add("scan alone (floor)", measure(count, lambda: [batch.read(window) for window in full]))
+            for name, document in (("no rule", {}), ("three policies, 5 s", tail_sampling(WAIT_SECONDS))):
+                builder, state = Builder(), _state(document)
+                for window in windows[: -len(full)]:
+                    builder.build(window, state)
+                table.add(
+                    name,
+                    measure(count, lambda b=builder, s=state: [b.build(window, s) for window in full]),  # type: ignore[misc]
+                )
+
+
+def _state(document: Mapping[str, object]) -> TracesState:
+    class Rules:
+        """The document is in force from the beginning."""
+
+        def versions(self, name: TopicPartition, tenant: str = "", number: int = 0) -> Mapping[str, Sequence[Version]]:
+            return {TENANT: [Version(-1, 1, parse(document))]} if document else {}
+
+    name = TopicPartition(Signal.TRACES.topic, 0)
+    return TracesState(Sampler(PartitionRules(Rules(), name)), Cardinality(), 0)
+
+
+def _made() -> Iterator[Window]:
+    name = TopicPartition(Signal.TRACES.topic, 0)
+    limits = Limits.of(Signal.TRACES, 3600.0, SPANS, PARTITIONS, 10.0)
+    records = (each for each in LogRecords(PARTITIONS, POOL) if each.partition == 0)
+    offset = 0
+    for second in range(WINDOWS):
+        window = OpenWindow(name, limits, offset, second * 1000, second * 1000)
+        while not window.ends_at(offset):
+            made = next(records)
+            window.add(Entry(Record(*name, offset, second * 1000, (), made.value), second * 1000, made.framing))
+            offset += 1
+        yield window.completed(offset, second * 1000)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from otelhouse.bus.contract import Record
+from processor.memory import SPARE
 from processor.window import Window
 from schema.arrays import I32, I64, U8, U64
 from schema.hash import xxh64_bytes
@@ -50,8 +51,8 @@ def read(window: Window) -> Batch:
     entries = [entry for entry in window.entries if entry.framing is not None]
     usable = [(entry.record, entry.framing) for entry in entries if entry.framing is not None]
     faults = [Fault(entry.record, entry.fault) for entry in window.entries if entry.framing is None]
-    data, bounds = join([record.value for record, _ in usable])
-    found = scan(Signal.of_topic(window.name.topic), data, bounds)
+    data, bounds = join([record.value for record, _ in usable], SPARE)
+    found = scan(Signal.of_topic(window.name.topic), data, bounds, SPARE)
     for call in np.flatnonzero(found.status).tolist():
         faults.append(Fault(usable[call][0], ErrorCode(found.status[call]).text))
     places: dict[str, int] = {}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit, types
 
+from processor.memory import SPARE
 from schema.arrays import I64, U8
 from schema.loads import address
 from schema.wire.gather import copy_range
@@ -84,7 +85,7 @@ class Buffer:
         np.cumsum(size[order], out=bounds[1:])
         at = np.empty(len(place), np.int64)
         at[order] = bounds[:-1]
-        data = np.empty(int(bounds[-1]), np.uint8)
+        data = SPARE.octets(int(bounds[-1]))
         first = 0
         for segment, _, taken in found:
             copy_pieces(segment.data, segment.start[taken], segment.end[taken], at[first : first + len(taken)], data)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from processor.batch import Batch
+from processor.memory import SPARE
 from schema.arrays import F64, I32, I64, U8
 from schema.hash import xxh64_bytes
 from schema.wire import scan
@@ -40,7 +41,7 @@ def joined(batch: Batch, parts: Sequence[Part]) -> tuple[Batch, F64]:
     calls = len(owner)
     made = replace(
         batch,
-        scan=scan(batch.scan.signal, data, bounds),
+        scan=scan(batch.scan.signal, data, bounds, SPARE),
         tenants=list(places),
         tenant=owner,
         tenant_hash=np.array([xxh64_bytes(name.encode()) for name in places], np.uint64)[owner],

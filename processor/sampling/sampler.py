@@ -20,6 +20,7 @@ from otelhouse.sampling.traces import Traces
 from processor import batch as batches
 from processor.batch import Batch
 from processor.commit import Opened
+from processor.memory import SPARE
 from processor.sampling import ledger, metrics
 from processor.sampling.buffer import Buffer, Pieces
 from processor.sampling.duplicates import duplicates
@@ -327,13 +328,13 @@ class Sampler:
         known, tenant = self._known, self._tenants[place]
         pieces = self._buffer.take(rows, len(known.state))
         data, bounds, of_piece = pieces.data, pieces.bounds, pieces.place
-        found = outline(Signal.TRACES, data, bounds)
+        found = outline(Signal.TRACES, data, bounds, SPARE)
         again = duplicates(found, of_piece[found.items.call])
         repeats = np.bincount(of_piece[found.items.call[again]], minlength=len(rows))
         if again.any():
             packed = pack(found, np.where(again, -1, found.items.call).astype(np.int32))
             data, bounds, of_piece = packed.data, packed.bounds, of_piece[packed.group]
-            found = outline(Signal.TRACES, data, bounds)
+            found = outline(Signal.TRACES, data, bounds, SPARE)
             metrics.DUPLICATES.inc(int(np.count_nonzero(again)))
         ids = np.ascontiguousarray(known.ids[rows]).view(np.uint8).reshape(-1, 16)
         traces = Traces(found, of_piece[found.items.call], ids, known.state[rows, VOTED] == 1)
@@ -405,10 +406,12 @@ def _verdicts(tenant: _Tenant, traces: Traces, now_ns: int) -> Verdicts:
         return decide(tenant.sampling, traces, now_ns)
     count = len(traces.ids)
     none = np.zeros(count, np.bool_)
-    return Verdicts((), ~none, np.full(count, -1, np.int64), none, none, np.ones(count), none)
+    return Verdicts((), ~none, np.full(count, -1, np.int64), none, none, np.ones(count), none, np.zeros(0))
 
 
 def _count(decided: Decided, now_ms: int) -> None:
+    for named, seconds in zip(decided.verdicts.policies, decided.verdicts.seconds.tolist(), strict=True):
+        metrics.POLICY_SECONDS.labels(decided.tenant, named.name).inc(seconds)
     kept, policy = decided.verdicts.sampled, decided.verdicts.policy
     for verdict, chosen in (("kept", kept), ("dropped", ~kept)):
         metrics.SPANS.labels(verdict).inc(int(decided.spans[chosen].sum()))

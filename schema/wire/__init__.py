@@ -20,7 +20,7 @@ from schema.wire.count import count_items
 from schema.wire.descriptors import Holder, MetricData, Owner, Tab, ValueKind
 from schema.wire.edits import Edits
 from schema.wire.errors import ErrorCode
-from schema.wire.scan import Scan, join, outline, rescan, scan
+from schema.wire.scan import Scan, Spare, join, outline, rescan, scan
 from schema.wire.slices import Slices
 from schema.wire.splice import edited
 from schema.wire.split import Piece, Split, item_counts, split
@@ -34,6 +34,7 @@ __all__ = [
     "Piece",
     "Scan",
     "Slices",
+    "Spare",
     "Split",
     "Tab",
     "Table",

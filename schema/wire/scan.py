@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -50,11 +51,48 @@ _BUCKETS = {
 }
 
 
-def join(bodies: Sequence[bytes]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+class Spare:
+    """Memory for large arrays that is used again once nothing refers to it: fresh pages from the system cost as much as
+    the scan that fills them. For one thread at a time, or under a lock."""
+
+    def __init__(self) -> None:
+        self._held: list[npt.NDArray[np.int64]] = []
+
+    def octets(self, size: int) -> npt.NDArray[np.uint8]:
+        """uint8[size] of anything."""
+        return self.take(-(-size // 8)).view(np.uint8)[:size]
+
+    def take(self, words: int) -> npt.NDArray[np.int64]:
+        """int64[words] of anything."""
+        free = [place for place in range(len(self._held)) if sys.getrefcount(self._held[place]) == _UNUSED]
+        free.sort(key=lambda place: len(self._held[place]))
+        for place in free:
+            if len(self._held[place]) >= words:
+                return self._held[place][:words]
+        if free:
+            del self._held[free[-1]]  # outgrown
+        self._held.append(np.empty(words + words // 8, np.int64))
+        return self._held[-1][:words]
+
+    def clear(self) -> None:
+        """Let go of it all."""
+        self._held.clear()
+
+
+_UNUSED = 2
+"""References to an array that only the list knows, as it is looked at: the list's and the call's."""
+
+
+def join(bodies: Sequence[bytes], spare: Spare | None = None) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
     """Request bodies one after the other -> (data uint8[n], bounds int64[bodies + 1]), as scan() takes them."""
     bounds = np.zeros(len(bodies) + 1, np.int64)
     np.cumsum(np.fromiter(map(len, bodies), np.int64, len(bodies)), out=bounds[1:])
-    return np.frombuffer(bytearray().join(bodies), np.uint8), bounds
+    if spare is None:
+        return np.frombuffer(bytearray().join(bodies), np.uint8), bounds
+    data = spare.octets(int(bounds[-1]))
+    for body, begin in zip(bodies, bounds.tolist(), strict=False):
+        data[begin : begin + len(body)] = np.frombuffer(body, np.uint8)
+    return data, bounds
 
 
 class Scan:
@@ -198,7 +236,9 @@ class Scan:
         return owners.find(self, owner, key)
 
 
-def scan(signal: Signal, data: npt.NDArray[np.uint8], bounds: npt.NDArray[np.int64]) -> Scan:
+def scan(
+    signal: Signal, data: npt.NDArray[np.uint8], bounds: npt.NDArray[np.int64], spare: Spare | None = None
+) -> Scan:
     """Scan joined request bodies. Bad bytes never raise: see Scan.status.
 
     `data`: uint8[n], n < 2 GiB; `bounds`: int64[calls + 1], from 0 to n, not decreasing. Raises ValueError if these
@@ -209,7 +249,7 @@ def scan(signal: Signal, data: npt.NDArray[np.uint8], bounds: npt.NDArray[np.int
     _check(data, bounds)
     if not (data.flags.c_contiguous and data.flags.writeable):
         data = data.copy()  # the kernels are compiled for this kind of array only
-    result = _scan(signal, data, np.ascontiguousarray(bounds, np.int64))
+    result = _scan(signal, data, np.ascontiguousarray(bounds, np.int64), spare)
     if (result.status == ErrorCode.SCATTERED).any():
         result = _scan_merged(signal, result)
     if signal is Signal.METRICS and needs_cut(result):
@@ -221,11 +261,13 @@ def scan(signal: Signal, data: npt.NDArray[np.uint8], bounds: npt.NDArray[np.int
     return result
 
 
-def outline(signal: Signal, data: npt.NDArray[np.uint8], bounds: npt.NDArray[np.int64]) -> Scan:
+def outline(
+    signal: Signal, data: npt.NDArray[np.uint8], bounds: npt.NDArray[np.int64], spare: Spare | None = None
+) -> Scan:
     """The same of bodies that are known to be good, as pieces of a scan are: what lies within items is read when it is
     first asked for."""
     _check(data, bounds)
-    return _scan(signal, data, bounds, outlined=True)
+    return _scan(signal, data, bounds, spare, outlined=True)
 
 
 def rescan(before: Scan, data: npt.NDArray[np.uint8], bounds: npt.NDArray[np.int64]) -> Scan:
@@ -254,6 +296,7 @@ def _scan(
     signal: Signal,
     data: npt.NDArray[np.uint8],
     bounds: npt.NDArray[np.int64],
+    spare: Spare | None = None,
     outlined: bool = False,
 ) -> Scan:
     tables = program(signal)
@@ -262,7 +305,7 @@ def _scan(
     while True:
         base = np.zeros(len(room) + 1, np.int64)
         np.cumsum((room + 1) * tables.words, out=base[1:])
-        longs = np.empty(int(base[-1]), np.int64)
+        longs = np.empty(int(base[-1]), np.int64) if spare is None else spare.take(int(base[-1]))
         ints = longs.view(np.int32)
         count = np.zeros(len(room), np.int64)
         status = np.zeros(len(bounds) - 1, np.uint8)
