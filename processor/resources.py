@@ -41,9 +41,8 @@ def identify(batch: Batch) -> Resources:
 def attribute_texts(batch: Batch, owner: Owner, key: bytes) -> pa.Array:
     """Text of the attribute `key` of each row of an owner's table; null where it has none, or no value."""
     found = batch.scan.find(owner, key)
-    kinds = batch.scan.attributes["value.kind"]
     present = found >= 0
-    present[present] = kinds[found[present]] != ValueKind.NONE
+    present[present] = batch.scan.attributes.of_rows("value.kind", found[present]) != ValueKind.NONE
     texts, _ = text_of_values(batch.scan, found[present])
     return texts.take(pa.array(np.cumsum(present) - 1, mask=~present))
 

@@ -183,7 +183,7 @@ class ServiceGraph:
         peers = peers_of(scan, rows[asked], facts.kind[rows[asked]])
         spans[asked, pairing.UNPAIRED] = peers.connection
         named = np.flatnonzero(peers.named_by >= 0)
-        texts = scan.attributes.slices("value").take(peers.named_by[named])
+        texts = scan.attributes.of_rows("value", peers.named_by[named])
         number, first = distinct(texts)
         known = self._words.numbers(text.decode() for text in texts.take(first))
         spans[asked[named], pairing.PEER] = known[number]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from schema.wire.gather import expand_headers, expand_slices
+from schema.wire.gather import expand_headers, expand_slices, gather_slices
 from schema.wire.program import AUX, END, PARENT, START, TAG, Column
 from schema.wire.slices import Slices
 
@@ -115,6 +115,18 @@ class Table:
         if isinstance(column, Slices):
             raise TypeError(f"column {name!r} holds byte ranges")
         return np.asarray(column)
+
+    def of_rows(self, name: str, rows: npt.NDArray[np.int64]) -> Any:
+        """The column of some rows, which must be there; costs nothing for the others. Raises KeyError."""
+        column = self._columns[name]
+        if column.dtype is None:
+            off, length = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)
+            gather_slices(self._buffer.ints, 2 * self._at + column.at, 2 * self._words, rows, off, length)
+            return Slices(self._buffer.data, off, length)
+        if column.dtype.itemsize == 8:
+            return self._long_column(column.at // 2)[rows].view(column.dtype)
+        narrow = self._int_column(column.at)[rows]
+        return narrow.view(column.dtype) if column.dtype.itemsize == 4 else narrow.astype(column.dtype)
 
     def _make(self, column: Column) -> Slices | npt.NDArray[Any]:
         if column.dtype is None:

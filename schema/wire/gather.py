@@ -23,6 +23,15 @@ def expand_slices(ints, at, stride, off, length):
         length[row] = ints[place + 1]
 
 
+@njit(types.void(_I32, types.int64, types.int64, _I64, _I64, _I64), nogil=True, cache=True)
+def gather_slices(ints, at, stride, rows, off, length):
+    """The same of some rows."""
+    for i in range(len(rows)):
+        place = at + rows[i] * stride
+        off[i] = ints[place] if ints[place] > 0 else -1
+        length[i] = ints[place + 1]
+
+
 @njit(types.void(_I32, types.int64, types.int64, _I32, _I64, _I64, _I64), nogil=True, cache=True)
 def expand_headers(ints, at, stride, parent, tag, start, end):
     """Read the header (see `program.py`) of each row from int32 `at` on."""

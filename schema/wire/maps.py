@@ -21,7 +21,7 @@ def to_map(scan: Scan, owner: Owner, rows: npt.NDArray[np.int64] | None = None) 
     order, offsets = scan.attributes_of(owner)
     if rows is not None:
         order, offsets = _select(order, offsets, rows)
-    keys = scan.attributes.slices("key").take(order)
+    keys = scan.attributes.of_rows("key", order)
     text, is_json = text_of_values(scan, order)
     json_offsets = np.concatenate(([0], np.cumsum(is_json)))[offsets]
     key_text = keys.to_arrow()

@@ -45,11 +45,8 @@ def text_of_bodies(scan: Scan, rows: npt.NDArray[np.int64] | None = None) -> tup
 def _text(
     scan: Scan, table: Table, column: str, rows: npt.NDArray[np.int64] | None, empty: bool = False
 ) -> tuple[pa.Array, npt.NDArray[np.bool_]]:
-    kind = table.numbers(f"{column}.kind")
-    value = table.slices(column)
-    number = table.numbers(f"{column}.number")
-    if rows is not None:
-        kind, value, number = kind[rows], value.take(rows), number[rows]
+    names = (f"{column}.kind", column, f"{column}.number")
+    kind, value, number = (table[name] if rows is None else table.of_rows(name, rows) for name in names)
     if empty:
         # A missing body is no value at all, where a missing attribute value is null.
         missing = (kind == ValueKind.NONE) | (kind == ValueKind.STRINDEX)
