@@ -91,10 +91,15 @@ def _storm(rig: Rig, rng: random.Random, kills: int, clickhouse_too: bool) -> in
     return writer.poison
 
 
-def _assert_replay_is_equal(rig: Rig, tables: tuple[str, ...], without: tuple[str, ...] = ()) -> None:
+def _assert_replay_is_equal(
+    rig: Rig,
+    tables: tuple[str, ...],
+    without: tuple[str, ...] = (),
+    windows: tuple[float, int] = (WINDOW_SECONDS, WINDOW_ROWS),
+) -> None:
     rig.until_stored(LIVE)
     rig.fresh_run(REPLAYED)
-    rig.start_processor(REPLAYED)
+    rig.start_processor(REPLAYED, *windows)
     rig.until_stored(REPLAYED)
     live, replayed = rig.tables(LIVE, tables, without), rig.tables(REPLAYED, tables, without)
     for table in tables:
@@ -157,6 +162,38 @@ def test_two_processors_on_kafka_that_take_over_from_each_other_lose_and_double_
             first = second
         writer.finish()
         _assert_replay_is_equal(rig, TABLES)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_outages_of_the_broker_and_a_minute_without_clickhouse_change_no_verdict(
+    kafka: KafkaBroker, tmp_path: Path, postgres_url: str, seed: int
+) -> None:
+    rng = random.Random(seed)
+    with _rig(kafka.url, tmp_path, postgres_url) as rig:
+        windows = (2.0, 1000)  # few inserts: there is much to store again
+        writer = Writer(rig.log_settings(), seed, pause=0.2, batches=400)
+        writer.start()
+        processors = [rig.start_processor(LIVE, *windows) for _ in range(2)]
+        time.sleep(rng.uniform(2, 4))
+        kafka.restart()
+        rig.put_in_force("acme", rng.choice(RULES[:3]))
+        time.sleep(rng.uniform(1, 4))
+        kafka.kill()
+        time.sleep(rng.uniform(0, 3))
+        kafka.start()
+        rig.clickhouse.kill()
+        time.sleep(rng.uniform(10, 20))
+        processors[0].kill()
+        time.sleep(40)
+        rig.clickhouse.start()
+        time.sleep(rng.uniform(1, 4))
+        assert processors[1].stop() == 0
+        writer.finish()
+        assert writer.acknowledged > 200
+        rig.start_processor(LIVE, *windows)
+        _assert_replay_is_equal(rig, TABLES, windows=windows)
 
 
 def _write(rig: Rig, seed: int) -> None:
