@@ -2,7 +2,7 @@
 
 The same rows in both, in one engine, merged into one part. Ours is asked by the functions that answer GraphQL, in as
 many queries as those make; the peer by the queries its documentation gives, which look in one place only for an
-attribute. OTELHOUSE_BENCH_SPANS says how many spans; OTELHOUSE_BENCH_PEER=inverted takes the peer's inverted indexes.
+attribute. BENCH_SPANS says how many spans; BENCH_PEER=inverted takes the peer's inverted indexes.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ from schema.clickhouse_ddl import Layout, render
 from schema.migrations import migrations
 from tests.support.clickhouse import start_clickhouse
 
-SPANS = int(os.environ.get("OTELHOUSE_BENCH_SPANS", "1000000"))
-INVERTED = os.environ.get("OTELHOUSE_BENCH_PEER") == "inverted"
+SPANS = int(os.environ.get("BENCH_SPANS", "1000000"))
+INVERTED = os.environ.get("BENCH_PEER") == "inverted"
 ROUNDS = 9
 OURS, PEER = "ours", "peer"
 
