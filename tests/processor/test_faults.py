@@ -40,12 +40,12 @@ RULES = (
 
 @pytest.fixture
 def rig(tmp_path: Path, postgres_url: str) -> Iterator[Rig]:
-    with _rig(f"embedded:{tmp_path / 'log'}", tmp_path, postgres_url) as rig:
+    with rig_on(f"embedded:{tmp_path / 'log'}", tmp_path, postgres_url) as rig:
         yield rig
 
 
 @contextlib.contextmanager
-def _rig(log_url: str, data: Path, postgres_url: str) -> Iterator[Rig]:
+def rig_on(log_url: str, data: Path, postgres_url: str) -> Iterator[Rig]:
     """Tenant `acme` samples its traces, `blue` does not."""
     migrate_postgres(postgres_url)
     with start_clickhouse(data / "clickhouse") as clickhouse:
@@ -147,7 +147,7 @@ def test_two_processors_on_kafka_that_take_over_from_each_other_lose_and_double_
     kafka: KafkaBroker, tmp_path: Path, postgres_url: str
 ) -> None:
     rng = random.Random(5)
-    with _rig(kafka.url, tmp_path, postgres_url) as rig:
+    with rig_on(kafka.url, tmp_path, postgres_url) as rig:
         writer = Writer(rig.log_settings(), 5, pause=0.1, batches=150)
         writer.start()
         first = rig.start_processor(LIVE)
@@ -171,7 +171,7 @@ def test_outages_of_the_broker_and_a_minute_without_clickhouse_change_no_verdict
     kafka: KafkaBroker, tmp_path: Path, postgres_url: str, seed: int
 ) -> None:
     rng = random.Random(seed)
-    with _rig(kafka.url, tmp_path, postgres_url) as rig:
+    with rig_on(kafka.url, tmp_path, postgres_url) as rig:
         windows = (2.0, 1000)  # few inserts: there is much to store again
         writer = Writer(rig.log_settings(), seed, pause=0.2, batches=400)
         writer.start()
