@@ -51,9 +51,11 @@ from schema.wire.split import pack
 
 MOST_TRACE_BYTES = 32 << 20
 """A trace that holds more is decided by what is there."""
-MOST_BUFFER_BYTES = 128 << 20
-"""What the traces of a partition may hold; the oldest are decided early where it is more."""
-LEFT_BUFFER_BYTES = MOST_BUFFER_BYTES // 8 * 7
+MOST_BUFFER_BYTES = 512 << 20
+"""What traces of the topic may hold, split over its partitions; of a partition that holds more the oldest are decided
+early, until an eighth is free."""
+LEAST_BUFFER_BYTES = 16 << 20
+"""What a partition may hold however many there are."""
 _NEVER = np.int64(1) << np.int64(62)
 
 
@@ -274,14 +276,14 @@ class Sampler:
             weight[now],
         )  # fmt: skip
 
-    def _due(self, now_ms: int) -> tuple[I64, list[str]]:
+    def _due(self, window: Window) -> tuple[I64, list[str]]:
         """Rows of the traces to be decided, in order, and which bound makes each early ("": none, it has waited)."""
         rows = self._known.open
         early: dict[int, str] = {}
         state = self._known.state
         due = state[rows, FIRST_MS] >= 0
         times = self._times(rows)
-        waited = times <= now_ms
+        waited = times <= window.end_log_ms
         for place, tenant in enumerate(self._tenants):
             if tenant.sampling is None:
                 early.update((row, "no_policy") for row in rows[state[rows, TENANT] == place].tolist())
@@ -294,8 +296,9 @@ class Sampler:
             early.setdefault(int(rows[i]), "trace_bytes")
         left = ~waited & ~np.isin(rows, list(early))
         held = np.cumsum(state[rows, BYTES] * left)
-        if len(held) and held[-1] > MOST_BUFFER_BYTES:
-            for i in np.flatnonzero(left & (held <= held[-1] - LEFT_BUFFER_BYTES)).tolist():
+        most = max(LEAST_BUFFER_BYTES, MOST_BUFFER_BYTES // window.partitions)
+        if len(held) and held[-1] > most:
+            for i in np.flatnonzero(left & (held <= held[-1] - most // 8 * 7)).tolist():
                 early[int(rows[i])] = "buffer_bytes"
         chosen = rows[due & (waited | np.isin(rows, list(early)))]
         return chosen, [early.get(row, "") for row in chosen.tolist()]
@@ -315,7 +318,7 @@ class Sampler:
         return times
 
     def _decide(self, window: Window) -> Iterator[tuple[Decided, Part | None]]:
-        rows, early = self._due(window.end_log_ms)
+        rows, early = self._due(window)
         if not len(rows):
             return
         tenants = self._known.state[rows, TENANT]

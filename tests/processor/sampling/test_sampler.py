@@ -131,7 +131,7 @@ def test_a_huge_trace_is_decided_by_what_is_there(monkeypatch: pytest.MonkeyPatc
 
 def test_a_full_buffer_decides_its_oldest_traces_early(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("processor.sampling.sampler.MOST_BUFFER_BYTES", 5000)
-    monkeypatch.setattr("processor.sampling.sampler.LEFT_BUFFER_BYTES", 4000)
+    monkeypatch.setattr("processor.sampling.sampler.LEAST_BUFFER_BYTES", 0)
     log = Log()
     log.rule(0, rule(ALL))
     for number in range(100):
