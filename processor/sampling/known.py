@@ -33,6 +33,8 @@ REMEMBERED_MS = 3_600_000
 COLUMNS = 13
 
 _LEAST_ROWS = 1 << 10
+_PLACES = 2
+"""Places in the index for each row."""
 _I32, _I64, _I64_2 = (
     types.Array(types.int32, 1, "C"),
     types.Array(types.int64, 1, "C"),
@@ -58,7 +60,7 @@ class Known:
         self.ids: U64 = np.zeros((_LEAST_ROWS, 2), np.uint64)
         self.state: I64 = np.zeros((_LEAST_ROWS, COLUMNS), np.int64)
         self.weight: npt.NDArray[np.float64] = np.ones(_LEAST_ROWS)
-        self._index: I32 = np.full(4 * _LEAST_ROWS, -1, np.int32)
+        self._index: I32 = np.full(_PLACES * _LEAST_ROWS, -1, np.int32)
         self._free: I32 = np.arange(_LEAST_ROWS - 1, -1, -1, dtype=np.int32)
         # How many of `_free` are free, and how many traces were ever seen.
         self._counts: I64 = np.array([_LEAST_ROWS, 0], np.int64)
@@ -119,7 +121,7 @@ class Known:
         self.state[decided[forgotten], STATUS] = FREE
         used = np.flatnonzero(self.state[:, STATUS] != FREE)
         rows = len(self.state)
-        while rows - len(used) - count < rows // 2:
+        while rows - len(used) - count < 3 * rows // 8:  # or there would be no room again soon
             rows *= 2
         more = rows - len(self.state)
         self.ids = np.concatenate([self.ids, np.zeros((more, 2), np.uint64)])
@@ -129,7 +131,7 @@ class Known:
         self._free = np.zeros(rows, np.int32)
         self._free[: rows - len(used)] = np.flatnonzero(self.state[:, STATUS] == FREE)[::-1]
         self._counts[0] = rows - len(used)
-        self._index = np.full(4 * rows, -1, np.int32)
+        self._index = np.full(_PLACES * rows, -1, np.int32)
         index_rows(used, self._seed, self._index, self.ids, self.state)
 
 

@@ -110,7 +110,7 @@ def _cpu(pid: int) -> float:
 def test_memory_stays_and_nothing_falls_behind(kafka: KafkaBroker, tmp_path: Path, postgres_url: str) -> None:
     seconds = float(os.environ.get("SOAK_SECONDS", "1800"))
     with rig_on(kafka.url, tmp_path, postgres_url) as rig:
-        rig.put_in_force("acme", {"decision_wait": "5s", "num_traces": 1_000_000, "policies": [ERRORS, TENTH]})
+        rig.put_in_force("acme", {"decision_wait": "5s", "num_traces": 400_000, "policies": [ERRORS, TENTH]})
         processor = rig.start_processor(LIVE, 5.0, 50_000)
         pid, load = processor.process.pid, Load(rig.log_settings())
         load.start()
