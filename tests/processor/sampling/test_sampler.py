@@ -144,6 +144,21 @@ def test_a_full_buffer_decides_its_oldest_traces_early(monkeypatch: pytest.Monke
     assert sorted(traces_of(made.rows("spans"))) == list(range(len(early)))
 
 
+def test_spans_whose_parts_would_cost_too_much_to_hold_are_stored_without_waiting() -> None:
+    log = Log()
+    log.rule(0, rule(ERRORS, wait="1s"))
+    log.spans(0, *(span(number, 1) for number in range(1, 60)), service="x" * (1 << 20))
+    log.tick(9000)
+    made = run(log)
+    stored, decided = (
+        traces_of(made.rows("spans")),
+        {row["trace_id"][-1] for row in made.rows("decisions") if row["spans"]},
+    )
+    assert 0 < len(stored) < 59
+    assert len(stored) + len(decided) == 59
+    assert {row["trace_id"][-1] for row in made.rows("trace_index") if row["pending"]} == decided
+
+
 def test_a_rule_that_is_taken_back_lets_what_waits_go() -> None:
     log = Log()
     log.rule(0, rule(ERRORS))
