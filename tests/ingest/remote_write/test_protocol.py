@@ -78,7 +78,8 @@ def _names(ingest: RunningIngest) -> set[str]:
 def test_the_content_type_says_which_message_it_is(
     ingest: RunningIngest, client: httpx.Client, content_type: str, request_of: Any
 ) -> None:
-    name = f"negotiated_{abs(hash(content_type))}"
+    # Of letters: digits by chance may look like a card's number, which is masked.
+    name = "negotiated_" + "".join(filter(str.isalpha, content_type))
     answer = _post(client, request_of(name), **{"content-type": content_type})
     assert (answer.status_code, answer.content) == (204, b"")
     assert _written(answer) == (["1", "0", "0"] if request_of is _v2 else [None] * 3)
