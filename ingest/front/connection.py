@@ -74,6 +74,7 @@ class Connection(asyncio.Protocol):
         """When something last came or went."""
         self._transport = transport
         self._held = 0
+        self._lingers = False
         self._dies = float("inf")
         self._ages = float("inf")
         if age := front.settings.max_connection_age_seconds:
@@ -115,10 +116,27 @@ class Connection(asyncio.Protocol):
 
     def close(self) -> None:
         """End it, once all that was written is sent; a client that does not take it has a few seconds."""
-        if not self.closing:
-            self.closing = True
-            self._dies = min(self._dies, self.front.now + self.front.settings.header_timeout_seconds)
+        if not self.closing or self._lingers:
+            self._lingers = False
+            self._end_soon()
             self._transport.close()
+
+    def linger(self) -> None:
+        """End it likewise, but throw away what still comes until the client has seen the answer and closes.
+
+        Closed at once, what is on its way would reset the connection, and take the answer along (RFC 9112, 9.6). TLS
+        cannot close one direction alone.
+        """
+        if not self._transport.can_write_eof():
+            self.close()
+        elif not self.closing:
+            self._lingers = True
+            self._end_soon()
+            self._transport.write_eof()
+
+    def _end_soon(self) -> None:
+        self.closing = True
+        self._dies = min(self._dies, self.front.now + self.front.settings.header_timeout_seconds)
 
     def abort(self) -> None:
         """End it at once."""

@@ -135,6 +135,8 @@ class Http1Connection(Connection):
 
     def data_received(self, data: bytes) -> None:
         """Bytes came."""
+        if self.closing:
+            return  # refused already
         self.active = self.front.now
         self._consumed, self._fresh = 0, False
         try:
@@ -306,7 +308,8 @@ class Http1Connection(Connection):
             return
         head = b"HTTP/1.1 %d %s\r\n" % (status, _REASONS[status])
         self.write(head + b"date: " + self.front.date + b"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
-        self.close()
+        self.release(_BROKEN)
+        self.linger()
 
     # Ends.
 
