@@ -18,22 +18,16 @@ from itertools import count
 from pathlib import Path
 
 from confluent_kafka import Producer
-from pydantic import SecretStr
 
 from benchmarks.collector.configs import Tail, tail_sampling
 from benchmarks.collector.process import Contestant, our_processor, tail_collector
 from benchmarks.harness import Cost, Table, cpu_of
 from benchmarks.log_records import TENANT, LogRecords
-from otelhouse import postgres
 from otelhouse.bus import open_log
-from otelhouse.bus.contract import Outgoing
 from otelhouse.clock import SystemClock
-from otelhouse.config import LogSettings, PostgresSettings
-from otelhouse.rules.effects import Effect, record
-from otelhouse.rules.rule import Kind
-from otelhouse.rules.store import Change, RuleStore
-from schema.record import RuleChange
+from otelhouse.config import LogSettings
 from schema.signal import Signal
+from tests.processor.sampling.in_force import put_in_force
 from tests.processor.storage import fresh_database
 from tests.support.clickhouse import ClickHouse, start_clickhouse
 from tests.support.kafka import KafkaBroker
@@ -154,24 +148,10 @@ def _held(server: Contestant, spans: int, until: int) -> float:
 def _put_in_force(log_url: str, postgres_url: str, wait_seconds: int) -> None:
     """Our rule, from the log's beginning on."""
     log = open_log(LogSettings(url=log_url, partitions=PARTITIONS), SystemClock())
-    admin, producer = log.admin(), log.producer()
+    admin = log.admin()
     admin.ensure_topic(TOPIC, PARTITIONS)
     admin.ensure_topic(KEPT_TOPIC, PARTITIONS)
-    with postgres.connect(PostgresSettings(url=SecretStr(postgres_url))) as connection:
-        connection.execute("INSERT INTO tenants (id, name) VALUES (%s, %s)", (TENANT, TENANT))
-        document = tail_sampling(wait_seconds)
-        (applied,) = RuleStore(connection).apply([Change(TENANT, Kind.SAMPLING, document)], "benchmark")
-        headers = RuleChange(Kind.SAMPLING, TENANT, applied.version).headers()
-        offsets = producer.publish([Outgoing(TOPIC, n, b"", headers) for n in range(PARTITIONS)]).result(30)
-        record(
-            connection,
-            [
-                Effect(Kind.SAMPLING, TENANT, applied.version, TOPIC, partition, offset)
-                for partition, offset in enumerate(offsets)
-                if isinstance(offset, int)
-            ],
-        )
-    producer.close()
+    put_in_force(log, postgres_url, PARTITIONS, TENANT, tail_sampling(wait_seconds))
     admin.close()
     log.close()
 

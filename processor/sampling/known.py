@@ -73,11 +73,6 @@ class Known:
         rows = np.flatnonzero(self.state[:, STATUS] == OPEN)
         return rows[np.lexsort((self.state[rows, ORDER], self.state[rows, FIRST_OFFSET]))]
 
-    @property
-    def used(self) -> int:
-        """Rows in use."""
-        return len(self.state) - int(self._counts[0])
-
     def file(
         self, ids: U64, tenants: I32, log_ms: I64, offsets: I64, classes: I64, roots: Mask, verdicts: I64
     ) -> Filed:

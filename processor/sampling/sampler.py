@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from otelhouse.sampling.config import TailSampling
@@ -23,6 +24,7 @@ from processor.commit import Opened
 from processor.memory import SPARE
 from processor.sampling import ledger, metrics
 from processor.sampling.buffer import Buffer, Pieces
+from processor.sampling.due import EARLY, WAITS, bounds, due_times
 from processor.sampling.duplicates import duplicates
 from processor.sampling.joined import Part, joined
 from processor.sampling.known import (
@@ -33,7 +35,6 @@ from processor.sampling.known import (
     FIRST_OFFSET,
     KEPT,
     LAST_MS,
-    ROOT_MS,
     STATUS,
     TENANT,
     UNTIL,
@@ -48,15 +49,6 @@ from schema.record import Votes
 from schema.signal import Signal
 from schema.wire import outline
 from schema.wire.split import pack
-
-MOST_TRACE_BYTES = 32 << 20
-"""A trace that holds more is decided by what is there."""
-MOST_BUFFER_BYTES = 512 << 20
-"""What traces of the topic may hold, split over its partitions; of a partition that holds more the oldest are decided
-early, until an eighth is free."""
-LEAST_BUFFER_BYTES = 16 << 20
-"""What a partition may hold however many there are."""
-_NEVER = np.int64(1) << np.int64(62)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +197,10 @@ class Sampler:
     def _verdicts(self) -> I64:
         return np.array([tenant.verdicts for tenant in self._tenants] or [(0, 0)], np.int64)
 
+    @property
+    def _rules_in_force(self) -> list[TailSampling | None]:
+        return [tenant.sampling for tenant in self._tenants]
+
     def _sampled(self, batch: Batch) -> tuple[Mask, I32]:
         """By call: whether a rule was in force at its record, and the tenant's number."""
         sampled = np.zeros(len(batch.tenant), np.bool_)
@@ -276,58 +272,21 @@ class Sampler:
             weight[now],
         )  # fmt: skip
 
-    def _due(self, window: Window) -> tuple[I64, list[str]]:
-        """Rows of the traces to be decided, in order, and which bound makes each early ("": none, it has waited)."""
-        rows = self._known.open
-        early: dict[int, str] = {}
-        state = self._known.state
-        due = state[rows, FIRST_MS] >= 0
-        times = self._times(rows)
-        waited = times <= window.end_log_ms
-        for place, tenant in enumerate(self._tenants):
-            if tenant.sampling is None:
-                early.update((row, "no_policy") for row in rows[state[rows, TENANT] == place].tolist())
-                continue
-            of_tenant = np.flatnonzero((state[rows, TENANT] == place) & ~waited)
-            if len(of_tenant) > tenant.sampling.num_traces:
-                surplus = of_tenant[: len(of_tenant) - tenant.sampling.num_traces]
-                early.update((int(rows[i]), "num_traces") for i in surplus)
-        for i in np.flatnonzero(~waited & (state[rows, BYTES] > MOST_TRACE_BYTES)).tolist():
-            early.setdefault(int(rows[i]), "trace_bytes")
-        left = ~waited & ~np.isin(rows, list(early))
-        held = np.cumsum(state[rows, BYTES] * left)
-        most = max(LEAST_BUFFER_BYTES, MOST_BUFFER_BYTES // window.partitions)
-        if len(held) and held[-1] > most:
-            for i in np.flatnonzero(left & (held <= held[-1] - most // 8 * 7)).tolist():
-                early[int(rows[i])] = "buffer_bytes"
-        chosen = rows[due & (waited | np.isin(rows, list(early)))]
-        return chosen, [early.get(row, "") for row in chosen.tolist()]
-
-    def _times(self, rows: I64) -> I64:
-        """int64[rows]: log time at which each is due."""
-        state = self._known.state[rows]
-        wait = np.array([_ms(t.sampling.decision_wait) if t.sampling else 0 for t in self._tenants] or [0], np.int64)
-        after = np.array(
-            [_ms(t.sampling.decision_wait_after_root) if t.sampling else 0 for t in self._tenants] or [0], np.int64
-        )
-        tenant = state[:, TENANT]
-        rooted = (state[:, ROOT_MS] >= 0) & (after[tenant] > 0)
-        times: I64 = np.minimum(
-            state[:, FIRST_MS] + wait[tenant], np.where(rooted, state[:, ROOT_MS] + after[tenant], _NEVER)
-        )
-        return times
-
     def _decide(self, window: Window) -> Iterator[tuple[Decided, Part | None]]:
-        rows, early = self._due(window)
+        rows = self._known.open
+        early = bounds(self._known.state[rows], self._rules_in_force, window.end_log_ms, window.partitions)
+        rows, early = rows[early != WAITS], early[early != WAITS]
         if not len(rows):
             return
         tenants = self._known.state[rows, TENANT]
         # By name: the numbers that tenants have here another owner gives to others.
         for place in sorted(np.unique(tenants).tolist(), key=lambda place: self._tenants[place].name):
             chosen = np.flatnonzero(tenants == place)
-            yield self._decide_tenant(window, place, rows[chosen], [early[i] for i in chosen.tolist()])
+            yield self._decide_tenant(window, place, rows[chosen], early[chosen])
 
-    def _decide_tenant(self, window: Window, place: int, rows: I64, early: list[str]) -> tuple[Decided, Part | None]:
+    def _decide_tenant(
+        self, window: Window, place: int, rows: I64, early: npt.NDArray[np.int8]
+    ) -> tuple[Decided, Part | None]:
         known, tenant = self._known, self._tenants[place]
         pieces = self._buffer.take(rows, len(known.state))
         data, bounds, of_piece = pieces.data, pieces.bounds, pieces.place
@@ -370,7 +329,7 @@ class Sampler:
             return None, None
         first = rows[np.argmin(self._known.state[rows, FIRST_OFFSET])]
         opened = Opened(int(self._known.state[first, FIRST_OFFSET]), int(self._known.state[first, FIRST_MS]))
-        return opened, int(self._times(rows).min())
+        return opened, int(due_times(self._known.state[rows], self._rules_in_force).min())
 
     def _catch_up(self, end: int) -> None:
         """Apply the verdicts of blocks that end at or before an offset."""
@@ -399,10 +358,6 @@ def _asks_for_votes(sampling: TailSampling | None) -> bool:
     return sampling is not None and any(isinstance(policy, Exemplar) for policy in every(sampling))
 
 
-def _ms(seconds: float) -> int:
-    return round(seconds * 1000)
-
-
 def _verdicts(tenant: _Tenant, traces: Traces, now_ns: int) -> Verdicts:
     """By the tenant's rule; without one, all are kept."""
     if tenant.sampling is not None:
@@ -418,9 +373,8 @@ def _count(decided: Decided, now_ms: int) -> None:
     kept, policy = decided.verdicts.sampled, decided.verdicts.policy
     for verdict, chosen in (("kept", kept), ("dropped", ~kept)):
         metrics.SPANS.labels(verdict).inc(int(decided.spans[chosen].sum()))
-        for early in set(decided.early):
-            among = np.array([each == early for each in decided.early], np.bool_)
-            metrics.TRACES.labels(verdict, early).inc(int(np.count_nonzero(chosen & among)))
+        for number, traces in enumerate(np.bincount(decided.early[chosen], minlength=len(EARLY)).tolist()):
+            metrics.TRACES.labels(verdict, EARLY[number]).inc(traces)
         for place in np.unique(policy[chosen]).tolist():
             name = decided.verdicts.policies[place].name if place >= 0 else ""
             number = int(np.count_nonzero(chosen & (policy == place)))

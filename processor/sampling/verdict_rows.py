@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from otelhouse.sampling.decide import Verdicts
 from processor.columns import fixed, rows_of, words
+from processor.sampling.due import EARLY
 from processor.sampling.known import BYTES, CLASS, FIRST_MS, FIRST_OFFSET, LAST_MS, LAST_OFFSET
 from processor.window import Window
 from schema.arrays import I64, U8
@@ -19,7 +21,7 @@ from schema.arrow import DECISIONS
 @dataclass(frozen=True, slots=True)
 class Decided:
     """Traces of a tenant that were decided at a window's end. By trace: `ids` uint8[n, 16], `until` (see Known),
-    `spans` and repeated ones (`duplicates`), `state` (columns of Known), and the bound that made it early ("": none).
+    `spans` and repeated ones (`duplicates`), `state` (columns of Known), `early` (numbers in EARLY).
     """
 
     tenant: str
@@ -30,7 +32,7 @@ class Decided:
     spans: I64
     duplicates: I64
     state: I64
-    early: Sequence[str]
+    early: npt.NDArray[np.int8]
 
 
 def verdict_rows(window: Window, decided: Sequence[Decided]) -> pa.RecordBatch:
@@ -51,7 +53,7 @@ def verdict_rows(window: Window, decided: Sequence[Decided]) -> pa.RecordBatch:
         "kept": pa.array(all_of("sampled")),
         "policy": _all_words([_policies(each) for each in decided]),
         "reason": _all_words([each.verdicts.reasons() for each in decided]),
-        "early": pa.array([text for each in decided for text in each.early], pa.string()).dictionary_encode(),
+        "early": words(np.concatenate([each.early for each in decided]).astype(np.int32), EARLY),
         "rate": pa.array(all_of("rate")),
         "estimated": pa.array(all_of("estimated")),
         "rule_version": pa.array(np.repeat([each.version for each in decided], count).astype(np.uint32)),

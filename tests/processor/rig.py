@@ -11,22 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from pydantic import SecretStr
 
-from otelhouse import postgres
 from otelhouse.bus import open_log
 from otelhouse.bus.contract import Outgoing, Producer
 from otelhouse.clickhouse import connect
 from otelhouse.clock import SystemClock
-from otelhouse.config import LogSettings, PostgresSettings
-from otelhouse.rules.effects import Effect
-from otelhouse.rules.effects import record as record_effects
-from otelhouse.rules.rule import Kind
-from otelhouse.rules.store import Change, RuleStore
+from otelhouse.config import LogSettings
 from processor import dead_letter
-from schema.record import Framing, RuleChange
+from schema.record import Framing
 from schema.signal import Signal
 from tests.processor import requests
+from tests.processor.sampling.in_force import put_in_force
 from tests.processor.storage import contents, fresh_database, settings_of
 from tests.support.clickhouse import ClickHouse
 from tests.support.components import Component, start
@@ -64,26 +59,9 @@ class Rig:
 
     def put_in_force(self, tenant: str, document: Mapping[str, Any]) -> None:
         """A sampling rule of a tenant, from here on in each partition of traces."""
-        with postgres.connect(PostgresSettings(url=SecretStr(self.postgres_url))) as connection:
-            connection.execute(
-                "INSERT INTO tenants (id, name) VALUES (%s, %s) ON CONFLICT DO NOTHING", (tenant, tenant)
-            )
-            (applied,) = RuleStore(connection).apply([Change(tenant, Kind.SAMPLING, document)], "test")
-            log = open_log(self.log_settings(), SystemClock())
-            producer = log.producer()
-            headers = RuleChange(Kind.SAMPLING, tenant, applied.version).headers()
-            topic = Signal.TRACES.topic
-            offsets = producer.publish([Outgoing(topic, n, b"", headers) for n in range(PARTITIONS)]).result(30)
-            record_effects(
-                connection,
-                [
-                    Effect(Kind.SAMPLING, tenant, applied.version, topic, partition, offset)
-                    for partition, offset in enumerate(offsets)
-                    if isinstance(offset, int)
-                ],
-            )
-            producer.close()
-            log.close()
+        log = open_log(self.log_settings(), SystemClock())
+        put_in_force(log, self.postgres_url, PARTITIONS, tenant, document)
+        log.close()
 
     def _environment(self, run: str, seconds: float, rows: int) -> Mapping[str, str]:
         return {

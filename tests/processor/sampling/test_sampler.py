@@ -117,7 +117,7 @@ def test_more_open_traces_than_the_rule_allows_are_decided_early_oldest_first() 
 
 
 def test_a_huge_trace_is_decided_by_what_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("processor.sampling.sampler.MOST_TRACE_BYTES", 1000)
+    monkeypatch.setattr("processor.sampling.due.MOST_TRACE_BYTES", 1000)
     log = Log()
     log.rule(0, rule(ERRORS))
     log.spans(0, *(span(1, number, error=number == 3) for number in range(1, 40)), span(2, 1))
@@ -130,8 +130,8 @@ def test_a_huge_trace_is_decided_by_what_is_there(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_full_buffer_decides_its_oldest_traces_early(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("processor.sampling.sampler.MOST_BUFFER_BYTES", 5000)
-    monkeypatch.setattr("processor.sampling.sampler.LEAST_BUFFER_BYTES", 0)
+    monkeypatch.setattr("processor.sampling.due.MOST_BUFFER_BYTES", 5000)
+    monkeypatch.setattr("processor.sampling.due.LEAST_BUFFER_BYTES", 0)
     log = Log()
     log.rule(0, rule(ALL))
     for number in range(100):
