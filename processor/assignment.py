@@ -102,5 +102,5 @@ class Assignment:
         return self._abandoned.is_set()
 
     def pause(self, seconds: float) -> bool:
-        """See `sink.Waiter`."""
+        """See `waiting.Waiter`."""
         return self._abandoned.wait(seconds) if seconds else self._abandoned.is_set()

@@ -6,7 +6,7 @@ from otelhouse.bus.contract import LogError, LogUnavailable, Outgoing, Producer
 from otelhouse.telemetry import get_logger
 from processor import metrics
 from processor.batch import Fault
-from processor.sink import Abandoned, Waiter
+from processor.waiting import Abandoned, Waiter
 from schema.record import DEAD_LETTER_TOPIC
 
 TOPIC = DEAD_LETTER_TOPIC

@@ -76,7 +76,7 @@ def _ensure_topics(log: Log, settings: Settings, stop: threading.Event) -> bool:
 
 
 def _process(log: Log, settings: Settings, clock: Clock, stop: threading.Event, readiness: Readiness) -> None:
-    producer = log.producer()
+    producer, reader = log.producer(), log.reader()
     layout = Layout(settings.clickhouse.database, settings.clickhouse.cluster)
     workers: list[Worker] = []
     wanted = settings.processor
@@ -84,6 +84,7 @@ def _process(log: Log, settings: Settings, clock: Clock, stop: threading.Event, 
     states = TracesStates(
         StoredRules(settings.postgres),
         lambda: clickhouse.connect(settings.clickhouse, connections=1),
+        reader,
     )
     look_up = LookUp(lambda: clickhouse.connect(settings.clickhouse, connections=1, send_seconds=_LOOK_UP_SECONDS))
     driver = Driver(log.consumer(settings.processor.group), workers, Ticker(producer, clock), clock, look_up, *limits)
@@ -104,6 +105,7 @@ def _process(log: Log, settings: Settings, clock: Clock, stop: threading.Event, 
         for worker in workers:
             worker.finish()
         producer.close()
+        reader.close()
 
 
 def _step(driver: Driver, stop: threading.Event) -> None:

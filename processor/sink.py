@@ -8,13 +8,13 @@ block that was counted is counted again, and given a fresh token if the server o
 cluster: there token and part are kept in one transaction, and a replica that lags behind would count too few.
 
     StorageFault          storing this can never succeed: stop the partition and report
-    Abandoned             nobody waits for it any longer
+    waiting.Abandoned     nobody waits for it any longer
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
@@ -25,6 +25,7 @@ from otelhouse.telemetry import get_logger
 from processor import metrics
 from processor.build import Block, Rows
 from processor.stored import NOT_YET
+from processor.waiting import Abandoned, Waiter
 from schema.clickhouse_ddl import Layout
 
 _log = get_logger(__name__)
@@ -36,17 +37,6 @@ _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 
 class StorageFault(Exception):
     """The block contradicts what is stored, or ClickHouse will never take it. The message is one line."""
-
-
-class Abandoned(Exception):
-    """Given up because nobody waits for it."""
-
-
-class Waiter(Protocol):
-    """Whoever waits for a block to be stored."""
-
-    def pause(self, seconds: float) -> bool:
-        """Wait so long; true, and at once, when nobody waits for the block any longer."""
 
 
 class Sink:

@@ -15,9 +15,10 @@ from processor.assignment import Assignment
 from processor.build import Builder, Rows
 from processor.dead_letter import DeadLetters
 from processor.sampling.rules import NotKnown
-from processor.sink import Abandoned, Sink, StorageFault
+from processor.sink import Sink, StorageFault
 from processor.traces.opening import TracesStates
 from processor.traces.state import Left, TracesState
+from processor.waiting import Abandoned
 from processor.window import Window
 from schema.signal import Signal
 
@@ -130,7 +131,7 @@ class Worker(threading.Thread):
         while not assignment.pause(_ASK_AGAIN_SECONDS if said else 0.0):
             try:
                 if assignment.traces is None:
-                    assignment.traces = self._states.open(assignment.name, assignment.origin)
+                    assignment.traces = self._states.open(assignment.name, assignment.origin, assignment)
                 assignment.traces.learn(window)
                 return assignment.traces
             except (NotKnown, ClickHouseError) as error:

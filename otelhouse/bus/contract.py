@@ -174,6 +174,19 @@ class Consumer(Protocol):
         """
 
 
+class Reader(Protocol):
+    """Looks records up by offset, outside of any group: nobody's position moves. Not thread-safe."""
+
+    def read(self, partition: TopicPartition, start: int, end: int, max_bytes: int = 8 << 20) -> list[Record]:
+        """Records of offsets [start, end) in order, as many as fit (the first always does); [] if none of them is kept.
+
+        Those that retention deleted are left out. `end` is at most the log's end. Raises LogUnavailable.
+        """
+
+    def close(self) -> None:
+        """Release. May be called twice."""
+
+
 class LogAdmin(Protocol):
     """Operations on topics."""
 
@@ -196,6 +209,8 @@ class Log(Protocol):
     def producer(self) -> Producer: ...
 
     def consumer(self, group: str) -> Consumer: ...
+
+    def reader(self) -> Reader: ...
 
     def admin(self) -> LogAdmin: ...
 

@@ -22,7 +22,7 @@ from otelhouse.sampling.policies.boolean_attribute import BooleanAttribute
 from otelhouse.sampling.policies.combined import And, Drop, Not
 from otelhouse.sampling.policies.composite import Composite, SubPolicy
 from otelhouse.sampling.policies.dynamic import Dynamic
-from otelhouse.sampling.policies.exemplar import Exemplar
+from otelhouse.sampling.policies.exemplar import LATE_BYTES, Exemplar
 from otelhouse.sampling.policies.latency import Latency
 from otelhouse.sampling.policies.limiting import Limiting, Unit
 from otelhouse.sampling.policies.numeric_attribute import NumericAttribute
@@ -201,8 +201,10 @@ def _always_sample(value: object, path: str) -> Policy:
 
 
 def _exemplar(value: object, path: str) -> Policy:
-    fields(value, path, ())
-    return Exemplar()
+    found = fields(value, path, ("late_bytes_per_minute",))
+    return Exemplar(
+        number(found.get("late_bytes_per_minute", LATE_BYTES), f"{path}.late_bytes_per_minute", 0, _INT64[1])
+    )
 
 
 def _trace_flags(value: object, path: str) -> Policy:

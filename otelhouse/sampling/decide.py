@@ -41,6 +41,13 @@ class Verdicts:
         place = int(self.policy[trace])
         return self.policies[place] if place >= 0 else None
 
+    def part(self, traces: I64) -> Verdicts:
+        """Those on some traces."""
+        return Verdicts(
+            self.policies, self.sampled[traces], self.policy[traces], self.failed[traces], self.too_large[traces],
+            self.rate[traces], self.estimated[traces], self.seconds,
+        )  # fmt: skip
+
     def reasons(self) -> tuple[list[str], I64]:
         """Why, in words: (texts, int64[traces] the place of each trace's)."""
         texts = [

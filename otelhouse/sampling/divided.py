@@ -9,6 +9,7 @@ from otelhouse.sampling.config import Named, TailSampling
 from otelhouse.sampling.policies.combined import And, Drop, Not
 from otelhouse.sampling.policies.composite import Composite
 from otelhouse.sampling.policies.dynamic import Dynamic
+from otelhouse.sampling.policies.exemplar import Exemplar
 from otelhouse.sampling.policies.limiting import Limiting
 from otelhouse.sampling.policy import Policy, Stateful
 
@@ -55,6 +56,8 @@ def _every(policy: Policy) -> Iterator[Policy]:
 def _divided(policy: Policy, partitions: int) -> Policy:
     if isinstance(policy, Limiting):
         return replace(policy, rate=policy.rate / partitions)
+    if isinstance(policy, Exemplar):
+        return replace(policy, late_bytes=_part(policy.late_bytes, partitions))
     if isinstance(policy, And | Drop):
         return replace(policy, policies=tuple(_divided(each, partitions) for each in policy.policies))
     if isinstance(policy, Not):

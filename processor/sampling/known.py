@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, types
 
-from schema.arrays import I32, I64, U64, Mask
+from schema.arrays import I32, I64, U8, U64, Mask
 
 FREE, OPEN, KEPT, DROPPED = range(4)
 """Status of a row. OPEN: the verdict is to come."""
@@ -73,6 +73,11 @@ class Known:
         rows = np.flatnonzero(self.state[:, STATUS] == OPEN)
         return rows[np.lexsort((self.state[rows, ORDER], self.state[rows, FIRST_OFFSET]))]
 
+    def ids_of(self, rows: I64) -> U8:
+        """uint8[rows, 16]: the ids of traces."""
+        ids: U8 = np.ascontiguousarray(self.ids[rows]).view(np.uint8).reshape(-1, 16)
+        return ids
+
     def file(
         self, ids: U64, tenants: I32, log_ms: I64, offsets: I64, classes: I64, roots: Mask, verdicts: I64
     ) -> Filed:
@@ -89,15 +94,16 @@ class Known:
         )  # fmt: skip
         return Filed(rows, group, waiting[:count])
 
-    def vote(self, ids: U64, tenant: int, log_ms: int, offset: int, verdicts: I64) -> int:
-        """Note votes for traces of a tenant, of which some may not have come -> how many came after the verdict that
-        the trace be dropped. `verdicts`: see file()."""
+    def vote(self, ids: U64, tenant: int, log_ms: int, offset: int, verdicts: I64) -> I64:
+        """Note votes for traces of a tenant, of which some may not have come -> rows of those that came after the
+        verdict that the trace be dropped. `verdicts`: see file()."""
         self._make_room(len(ids), verdicts)
+        dropped = np.empty(len(ids), np.int64)
         late = vote_rows(
             ids, tenant, log_ms, offset, verdicts, self._seed, self._index, self._free, self._counts, self.ids,
-            self.state,
+            self.state, dropped,
         )  # fmt: skip
-        return int(late)
+        return dropped[:late]
 
     def find(self, ids: U64, tenants: I32, verdicts: I64) -> I64:
         """int64[ids]: the row of each trace, made where there is none (its status is then OPEN, without spans)."""
@@ -187,12 +193,12 @@ def is_forgotten(row, log_ms, verdicts, state):
 
 @njit(
     types.int64(
-        _U64_2, types.int64, types.int64, types.int64, _I64_2, types.uint64, _I32, _I32, _I64, _U64_2, _I64_2
+        _U64_2, types.int64, types.int64, types.int64, _I64_2, types.uint64, _I32, _I32, _I64, _U64_2, _I64_2, _I64
     ),
     nogil=True,
     cache=True,
 )  # fmt: skip
-def vote_rows(wanted, tenant, log_ms, offset, verdicts, seed, index, free, counts, ids, state):
+def vote_rows(wanted, tenant, log_ms, offset, verdicts, seed, index, free, counts, ids, state, dropped):
     """See Known.vote. Whether spans or votes are noted first makes no difference."""
     late = 0
     for i in range(len(wanted)):
@@ -204,7 +210,9 @@ def vote_rows(wanted, tenant, log_ms, offset, verdicts, seed, index, free, count
         elif is_forgotten(row, log_ms, verdicts, state):
             open_row(row, counts, state)
         if state[row, STATUS] != OPEN:
-            late += state[row, STATUS] == DROPPED
+            if state[row, STATUS] == DROPPED:
+                dropped[late] = row
+                late += 1
             continue
         state[row, VOTED] = 1
         if state[row, FIRST_MS] < 0:

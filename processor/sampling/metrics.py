@@ -31,6 +31,11 @@ VOTES = Counter(
     "Votes of exemplars for traces; late: it was dropped.",
     ("when",),
 )
+LATE_VOTES = Counter(
+    "otelhouse_processor_sampling_late_votes",
+    "Dropped traces that a vote came for: kept after all, over the rule's limit, gone from the log, or dropped again.",
+    ("outcome",),
+)
 TRACES = Counter("otelhouse_processor_sampling_traces", "Traces decided.", ("verdict", "early"))
 SPANS = Counter("otelhouse_processor_sampling_spans", "Spans of traces decided.", ("verdict",))
 POLICY_SECONDS = Counter(

@@ -15,17 +15,15 @@ import pyarrow as pa
 
 from otelhouse.sampling.config import TailSampling
 from otelhouse.sampling.decide import Verdicts, decide
-from otelhouse.sampling.divided import divided, every
-from otelhouse.sampling.policies.exemplar import Exemplar
+from otelhouse.sampling.divided import divided
 from otelhouse.sampling.traces import Traces
 from processor import batch as batches
 from processor.batch import Batch
 from processor.commit import Opened
-from processor.memory import SPARE
 from processor.sampling import ledger, metrics
 from processor.sampling.buffer import Buffer, Pieces
+from processor.sampling.distinct import distinct
 from processor.sampling.due import EARLY, WAITS, bounds, due_times
-from processor.sampling.duplicates import duplicates
 from processor.sampling.joined import Part, joined
 from processor.sampling.known import (
     BYTES,
@@ -41,13 +39,13 @@ from processor.sampling.known import (
     VOTED,
     Known,
 )  # fmt: skip
+from processor.sampling.late import exemplars, upgraded
+from processor.sampling.recall import Recall
 from processor.sampling.rules import PartitionRules
 from processor.sampling.verdict_rows import Decided, verdict_rows
 from processor.window import Change, Window
 from schema.arrays import F64, I32, I64, Mask
 from schema.record import Votes
-from schema.signal import Signal
-from schema.wire import outline
 from schema.wire.split import pack
 
 
@@ -98,10 +96,14 @@ class _Tenant:
 
 
 class Sampler:
-    """One partition; one thread uses it. What a window's control records say is learnt before the window is taken."""
+    """One partition; one thread uses it. What a window's control records say is learnt before the window is taken.
 
-    def __init__(self, rules: PartitionRules) -> None:
+    Without `recall`, votes that come after the verdict change nothing.
+    """
+
+    def __init__(self, rules: PartitionRules, recall: Recall | None = None) -> None:
         self._rules = rules
+        self._recall = recall
         self._known = Known()
         self._buffer = Buffer()
         self._tenants: list[_Tenant] = []
@@ -142,22 +144,24 @@ class Sampler:
             self._catch_up(end)
 
     def take(self, batch: Batch) -> Taken:
-        """A window after C: file its spans, decide what is due at its end."""
+        """A window after C: file its spans, decide what is due at its end. Raises Abandoned."""
         window = batch.window
         self._catch_up(window.start)
         self._go_on(window)
         now, weight, waits, whole = self._file(batch)
-        self._vote(window.changes)
+        late = self._vote(window.changes)
         self._renew(window, window.end)
-        decided = list(self._decide(window))
+        decided = [*self._upgrade(window, late), *self._decide(window)]
         parts = [part for _, part in decided if part is not None]
         if parts or not whole:
             parts = [*self._now(batch, now, weight), *parts]
         stored, weights = (batch, None) if whole and not parts else joined(batch, parts)
         verdicts = [each for each, _ in decided]
+        # Whoever was voted for may have used up its limit without a verdict.
+        moved = sorted({each.tenant for each in verdicts} | {self._tenants[place].name for place in late})
         held = [
             ledger.State(tenant.name, tenant.version, tenant.sampling, tenant.verdicts)
-            for tenant in (self._tenants[self._places[each.tenant]] for each in verdicts)
+            for tenant in (self._tenants[self._places[name]] for name in moved)
         ]
         rows = self._known.open
         opened, due = self._open(rows)
@@ -248,16 +252,21 @@ class Sampler:
             metrics.NOT_HELD.inc(len(packed.left_out))
         return now, weight, waits, False
 
-    def _vote(self, changes: Iterable[Change]) -> None:
-        """Note the votes of tenants whose rule, at that record, asks for them."""
+    def _vote(self, changes: Iterable[Change]) -> dict[int, list[I64]]:
+        """Note the votes of tenants whose rule, at that record, asks for them -> by tenant, rows of traces that were
+        dropped before."""
+        dropped: dict[int, list[I64]] = {}
         for change in changes:
             votes = change.said
-            if isinstance(votes, Votes) and _asks_for_votes(self._rules.version(votes.tenant, change.offset).sampling):
+            if isinstance(votes, Votes) and exemplars(self._rules.version(votes.tenant, change.offset).sampling):
                 ids = np.frombuffer(bytearray(votes.ids), np.uint64).reshape(-1, 2)
                 tenant = self._tenant(votes.tenant)
                 late = self._known.vote(ids, tenant, change.log_ms, change.offset, self._verdicts)
-                metrics.VOTES.labels("in_time").inc(len(ids) - late)
-                metrics.VOTES.labels("late").inc(late)
+                metrics.VOTES.labels("in_time").inc(len(ids) - len(late))
+                metrics.VOTES.labels("late").inc(len(late))
+                if len(late):
+                    dropped.setdefault(tenant, []).append(late)
+        return dropped
 
     def _now(self, batch: Batch, now: Mask, weight: F64) -> Iterator[Part]:
         """What of a window is stored without waiting."""
@@ -287,41 +296,66 @@ class Sampler:
     def _decide_tenant(
         self, window: Window, place: int, rows: I64, early: npt.NDArray[np.int8]
     ) -> tuple[Decided, Part | None]:
-        known, tenant = self._known, self._tenants[place]
-        pieces = self._buffer.take(rows, len(known.state))
-        data, bounds, of_piece = pieces.data, pieces.bounds, pieces.place
-        found = outline(Signal.TRACES, data, bounds, SPARE)
-        again = duplicates(found, of_piece[found.items.call])
-        repeats = np.bincount(of_piece[found.items.call[again]], minlength=len(rows))
-        if again.any():
-            packed = pack(found, np.where(again, -1, found.items.call).astype(np.int32))
-            data, bounds, of_piece = packed.data, packed.bounds, of_piece[packed.group]
-            found = outline(Signal.TRACES, data, bounds, SPARE)
-            metrics.DUPLICATES.inc(int(np.count_nonzero(again)))
-        ids = np.ascontiguousarray(known.ids[rows]).view(np.uint8).reshape(-1, 16)
-        traces = Traces(found, of_piece[found.items.call], ids, known.state[rows, VOTED] == 1)
+        known = self._known
+        spans = distinct(self._buffer.take(rows, len(known.state)), len(rows))
+        metrics.DUPLICATES.inc(int(spans.repeats.sum()))
+        ids = known.ids_of(rows)
+        traces = Traces(spans.scan, spans.of_span, ids, known.state[rows, VOTED] == 1)
         with metrics.DECIDE_SECONDS.time():
-            verdicts = _verdicts(tenant, traces, window.end_log_ms * 1_000_000)
-        kept = verdicts.sampled
+            verdicts = _verdicts(self._tenants[place], traces, window.end_log_ms * 1_000_000)
+        state = known.state[rows]
+        until = self._conclude(window, place, rows, verdicts)
+        tenant = self._tenants[place]
+        decided = Decided(
+            tenant.name, tenant.version, verdicts, ids, until, traces.span_count, spans.repeats, state, early
+        )
+        _count(decided, window.end_log_ms)
+        chosen = np.flatnonzero(verdicts.sampled[spans.pieces.place])
+        if not len(chosen):
+            return decided, None
+        return decided, self._part(spans.pieces.chosen(chosen), spans.spans_in[chosen], tenant, decided, rows)
+
+    def _upgrade(self, window: Window, late: Mapping[int, list[I64]]) -> Iterator[tuple[Decided, Part | None]]:
+        """Keep dropped traces that were voted for."""
+        for place in sorted(late, key=lambda place: self._tenants[place].name):
+            tenant, rows = self._tenants[place], np.unique(np.concatenate(late[place]))
+            # The vote counts by the rule at its record, what it does by the one at the window's end.
+            if self._recall is None or tenant.sampling is None or not exemplars(tenant.sampling):
+                continue
+            ids = self._known.ids_of(rows)
+            order = np.lexsort(ids.T[::-1])
+            rows, ids = rows[order], ids[order]
+            found = upgraded(self._recall, window, tenant.name, tenant.sampling, ids)
+            if found is None:
+                continue
+            rows, ids = rows[found.chosen], ids[found.chosen]
+            until = self._conclude(window, place, rows, found.verdicts)
+            early = np.zeros(len(rows), np.int8)
+            decided = Decided(
+                tenant.name, tenant.version, found.verdicts, ids, until, found.spans, found.repeats, found.state,
+                early, late=True,
+            )  # fmt: skip
+            yield decided, self._part(found.pieces, found.spans_in, tenant, decided, rows)
+
+    def _conclude(self, window: Window, place: int, rows: I64, verdicts: Verdicts) -> I64:
+        """Note verdicts -> int64[traces]: until when each is remembered, see Known."""
+        known, tenant, kept = self._known, self._tenants[place], verdicts.sampled
         before = tenant.verdicts
         tenant.verdicts = (before[0] + int(kept.sum()), before[1] + int((~kept).sum()))
         number = np.where(kept, before[0] + np.cumsum(kept), before[1] + np.cumsum(~kept))
-        until = number + np.where(kept, *tenant.remembered)
-        state = known.state[rows]
+        until: I64 = number + np.where(kept, *tenant.remembered)
         known.state[rows, STATUS] = np.where(kept, KEPT, DROPPED)
         known.state[rows, UNTIL] = until
         known.state[rows, LAST_MS] = window.end_log_ms
         known.weight[rows] = ledger.weights(verdicts.rate)
-        decided = Decided(tenant.name, tenant.version, verdicts, ids, until, traces.span_count, repeats, state, early)
-        _count(decided, window.end_log_ms)
-        chosen = np.flatnonzero(kept[of_piece])
-        if not len(chosen):
-            return decided, None
-        part = Pieces(data, bounds, of_piece).chosen(chosen)
-        spans = np.bincount(found.items.call, minlength=len(of_piece))[chosen]
-        return decided, Part(
-            part.data, part.bounds, [tenant.name], np.zeros(len(chosen), np.int32),
-            state[part.place, CLASS].astype(np.uint8), np.repeat(known.weight[rows][part.place], spans),
+        return until
+
+    def _part(self, pieces: Pieces, spans_in: I64, tenant: _Tenant, decided: Decided, rows: I64) -> Part:
+        """Spans of kept traces, to be stored. `spans_in` int64[pieces]: how many each holds."""
+        return Part(
+            pieces.data, pieces.bounds, [tenant.name], np.zeros(len(pieces.place), np.int32),
+            decided.state[pieces.place, CLASS].astype(np.uint8),
+            np.repeat(self._known.weight[rows][pieces.place], spans_in),
         )  # fmt: skip
 
     def _open(self, rows: I64) -> tuple[Opened | None, int | None]:
@@ -352,10 +386,6 @@ class Sampler:
         self._known.state[rows, UNTIL] = past.until
         self._known.state[rows, LAST_MS] = past.decided_ms
         self._known.weight[rows] = past.weight
-
-
-def _asks_for_votes(sampling: TailSampling | None) -> bool:
-    return sampling is not None and any(isinstance(policy, Exemplar) for policy in every(sampling))
 
 
 def _verdicts(tenant: _Tenant, traces: Traces, now_ns: int) -> Verdicts:

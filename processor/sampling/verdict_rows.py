@@ -17,11 +17,15 @@ from processor.window import Window
 from schema.arrays import I64, U8
 from schema.arrow import DECISIONS
 
+LATE = "exemplar-late"
+"""The reason of a verdict that keeps what an earlier one had dropped."""
+
 
 @dataclass(frozen=True, slots=True)
 class Decided:
     """Traces of a tenant that were decided at a window's end. By trace: `ids` uint8[n, 16], `until` (see Known),
-    `spans` and repeated ones (`duplicates`), `state` (columns of Known), `early` (numbers in EARLY).
+    `spans` and repeated ones (`duplicates`), `state` (columns of Known), `early` (numbers in EARLY). `late`: kept
+    by votes after they were dropped.
     """
 
     tenant: str
@@ -33,6 +37,7 @@ class Decided:
     duplicates: I64
     state: I64
     early: npt.NDArray[np.int8]
+    late: bool = False
 
 
 def verdict_rows(window: Window, decided: Sequence[Decided]) -> pa.RecordBatch:
@@ -52,7 +57,7 @@ def verdict_rows(window: Window, decided: Sequence[Decided]) -> pa.RecordBatch:
         "decided": _times(np.full(total, window.end_log_ms)),
         "kept": pa.array(all_of("sampled")),
         "policy": _all_words([_policies(each) for each in decided]),
-        "reason": _all_words([each.verdicts.reasons() for each in decided]),
+        "reason": _all_words([_reasons(each) for each in decided]),
         "early": words(np.concatenate([each.early for each in decided]).astype(np.int32), EARLY),
         "rate": pa.array(all_of("rate")),
         "estimated": pa.array(all_of("estimated")),
@@ -75,6 +80,11 @@ def _policies(decided: Decided) -> tuple[list[str], I64]:
     """(texts, the place of each trace's)"""
     names = [*(named.name for named in decided.verdicts.policies), ""]
     return names, decided.verdicts.policy % len(names)
+
+
+def _reasons(decided: Decided) -> tuple[list[str], I64]:
+    """(texts, the place of each trace's)"""
+    return ([LATE], np.zeros(len(decided.ids), np.int64)) if decided.late else decided.verdicts.reasons()
 
 
 def _times(log_ms: I64) -> pa.Array:

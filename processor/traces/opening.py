@@ -7,29 +7,34 @@ from collections.abc import Callable
 
 from clickhouse_connect.driver.client import Client
 
-from otelhouse.bus.contract import TopicPartition
+from otelhouse.bus.contract import Reader, TopicPartition
 from otelhouse.clickhouse import translated
 from processor.commit import Checkpoint, Opened
 from processor.sampling.ledger import Ledger
+from processor.sampling.recall import Recall
 from processor.sampling.rules import PartitionRules, Source
 from processor.sampling.sampler import Sampler
+from processor.sampling.stored_index import StoredIndex
 from processor.traces.cardinality import Admitted, Cardinality, admitted_query
 from processor.traces.state import TracesState
+from processor.waiting import Waiter
 from processor.window import MS_PER_DAY
 from schema.record import block_number
 
 
 class TracesStates:
-    """Opens states. Thread-safe as far as `rules` and `connect` are."""
+    """Opens states. Thread-safe as far as `rules` and `connect` are; states read the log one at a time."""
 
-    def __init__(self, rules: Source, connect: Callable[[], Client]) -> None:
+    def __init__(self, rules: Source, connect: Callable[[], Client], reader: Reader) -> None:
         self._rules = rules
         self._connect = connect
+        self._reader = reader
 
-    def open(self, name: TopicPartition, checkpoint: Checkpoint) -> TracesState:
+    def open(self, name: TopicPartition, checkpoint: Checkpoint, waiter: Waiter) -> TracesState:
         """As it was at C, but for what windows before C bring back. Raises NotKnown, ClickHouseError."""
         rules = PartitionRules(self._rules, name)
-        sampler, cardinality = Sampler(rules), Cardinality()
+        recall = Recall(name, StoredIndex(self._connect), self._reader, waiter)
+        sampler, cardinality = Sampler(rules, recall), Cardinality()
         with contextlib.closing(self._connect()) as client:
             if rules.any:
                 ledger = Ledger(client)

@@ -18,7 +18,8 @@ from otelhouse.clickhouse import MAX_BLOCK_ROWS, connect
 from otelhouse.clock import SystemClock
 from otelhouse.config import ClickHouseSettings
 from processor.build import Block
-from processor.sink import Abandoned, Sink, StorageFault
+from processor.sink import Sink, StorageFault
+from processor.waiting import Abandoned
 from schema.arrow import SAMPLES
 from schema.clickhouse_ddl import Layout
 from tests.processor.storage import create_tables, fresh_database

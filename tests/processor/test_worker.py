@@ -14,8 +14,9 @@ from processor.assignment import Assignment
 from processor.build import Block, Rows
 from processor.commit import first_checkpoint
 from processor.sampling.rules import Version
-from processor.sink import StorageFault, Waiter
+from processor.sink import StorageFault
 from processor.traces.opening import TracesStates
+from processor.waiting import Waiter
 from processor.window import Limits
 from processor.worker import Outcome, Worker
 from schema.record import Framing
@@ -64,6 +65,10 @@ class EmptyClickHouse:
         return None
 
 
+class NoLog:
+    """Nobody votes, so nothing is looked up."""
+
+
 class NoLetters:
     def bury(self, faults: list[Any], _: Waiter) -> None:
         assert not faults
@@ -71,9 +76,8 @@ class NoLetters:
 
 def test_rows_that_cannot_be_stored_stop_their_partition_alone_and_others_describe_their_resources_again() -> None:
     sink, outcomes = FirstFails(), queue.SimpleQueue[Outcome]()
-    worker = Worker(
-        "w", sink, NoLetters(), TracesStates(NoRules(), EmptyClickHouse), SystemClock(), threading.Lock(), outcomes.put
-    )  # type: ignore[arg-type]  # stand-ins
+    states = TracesStates(NoRules(), EmptyClickHouse, NoLog())  # type: ignore[arg-type]  # stand-ins
+    worker = Worker("w", sink, NoLetters(), states, SystemClock(), threading.Lock(), outcomes.put)  # type: ignore[arg-type]
     worker.start()
     for number in range(2):
         name = TopicPartition(Signal.TRACES.topic, number)

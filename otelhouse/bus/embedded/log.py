@@ -7,6 +7,7 @@ from pathlib import Path
 from otelhouse.bus.embedded.admin import EmbeddedAdmin
 from otelhouse.bus.embedded.consumer import EmbeddedConsumer
 from otelhouse.bus.embedded.producer import EmbeddedProducer
+from otelhouse.bus.embedded.reader import EmbeddedReader
 from otelhouse.bus.embedded.store import Store
 from otelhouse.clock import Clock
 from otelhouse.config import LogSettings
@@ -25,6 +26,9 @@ class EmbeddedLog:
 
     def consumer(self, group: str) -> EmbeddedConsumer:
         return EmbeddedConsumer(self._store, self._clock, group)
+
+    def reader(self) -> EmbeddedReader:
+        return EmbeddedReader(self._store)
 
     def admin(self) -> EmbeddedAdmin:
         return EmbeddedAdmin(self._store)

@@ -181,7 +181,7 @@ class KafkaConsumer:
             message = self._receive(self._joined(), wait)
             waited += max(wait, 1e-9)
             while message is not None:
-                record = _record(message)
+                record = record_of(message)
                 found.append(record)
                 size += len(record.value)
                 message = None if size >= max_bytes else self._receive(self._joined(), 0.0)
@@ -284,7 +284,8 @@ class KafkaConsumer:
         return KafkaException(failed[0]) if failed else None
 
 
-def _record(message: Message) -> Record:
+def record_of(message: Message) -> Record:
+    """As the contract has it."""
     headers = message.headers() or []
     pairs = headers.items() if isinstance(headers, dict) else headers
     return Record(

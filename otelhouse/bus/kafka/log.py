@@ -9,6 +9,7 @@ from otelhouse.bus.kafka.admin import KafkaAdmin
 from otelhouse.bus.kafka.client import LibraryLog, log_error
 from otelhouse.bus.kafka.consumer import KafkaConsumer
 from otelhouse.bus.kafka.producer import KafkaProducer
+from otelhouse.bus.kafka.reader import KafkaReader
 from otelhouse.bus.kafka.topics import Topics
 from otelhouse.clock import Clock
 from otelhouse.config import LogSettings
@@ -31,6 +32,9 @@ class KafkaLog:
 
     def consumer(self, group: str) -> KafkaConsumer:
         return KafkaConsumer(self._brokers, group, self._library_log)
+
+    def reader(self) -> KafkaReader:
+        return KafkaReader(self._brokers, self._library_log)
 
     def admin(self) -> KafkaAdmin:
         return KafkaAdmin(self._brokers, self._settings, self._clock)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -17,6 +17,7 @@ from processor.build import Builder, Built
 from processor.commit import Checkpoint, first_checkpoint, read_position
 from processor.partition import Partition
 from processor.sampling import ledger
+from processor.sampling.recall import Recall, Verdict
 from processor.sampling.rules import PartitionRules, Version
 from processor.sampling.sampler import Sampler
 from processor.traces.cardinality import Admitted, Cardinality
@@ -98,9 +99,69 @@ class Run:
             self.stored.setdefault(name, []).append(rows)
 
 
-def run(log: Log, limits: Limits = LIMITS) -> Run:
-    """From the start of the log."""
-    return _run(log, first_checkpoint(0, limits), TracesState(Sampler(PartitionRules(log, NAME)), Cardinality(MOST), 0))
+@dataclass
+class Memory:
+    """What recall asks: the rows stored so far, and the records of the log from offset `oldest` on."""
+
+    log: Log
+    stored: list[Run]
+    until: int = 1 << 40
+    oldest: int = 0
+
+    def _rows(self, table: str, tenant: str, ids: Sequence[bytes], before: int) -> list[Row]:
+        last = len(self.stored) - 1
+        return [
+            row
+            for place, each in enumerate(self.stored)
+            for row in each.rows(table)
+            if (at := block_position(row["block"])[1]) < before and (place == last or at <= self.until)
+            if row["tenant"] == tenant and row["trace_id"] in ids
+        ]
+
+    def verdicts(self, name: TopicPartition, tenant: str, ids: Sequence[bytes], before: int) -> dict[bytes, Verdict]:
+        """See processor.sampling.recall.Index."""
+        rows = sorted(self._rows("decisions", tenant, ids, before), key=lambda row: row["block"])
+        return {
+            row["trace_id"]: Verdict(
+                row["class"], _ms(row["first_seen"]), _ms(row["last_seen"]), row["first_offset"], row["last_offset"]
+            )
+            for row in rows
+            if not row["kept"]
+        }
+
+    def sightings(
+        self, name: TopicPartition, tenant: str, ids: Sequence[bytes], before: int
+    ) -> list[tuple[bytes, int, int]]:
+        """See processor.sampling.recall.Index."""
+        rows = self._rows("trace_index", tenant, ids, before)
+        return [(row["trace_id"], row["first_offset"], row["last_offset"]) for row in rows]
+
+    def read(self, partition: TopicPartition, start: int, end: int, max_bytes: int = 8 << 20) -> list[Record]:
+        """See otelhouse.bus.contract.Reader: a few at a time."""
+        found = [record for record in self.log.records[start:end] if record.offset >= self.oldest]
+        return found[:3]
+
+    def close(self) -> None:
+        return None
+
+    def pause(self, seconds: float) -> bool:
+        """See processor.waiting.Waiter."""
+        return False
+
+    @property
+    def recall(self) -> Recall:
+        return Recall(NAME, self, self, self)
+
+
+def _ms(time: datetime) -> int:
+    return round(time.timestamp() * 1000)
+
+
+def run(log: Log, limits: Limits = LIMITS, oldest: int = 0) -> Run:
+    """From the start of the log. Of records before `oldest` nothing is there when they are looked up again."""
+    made = Run()
+    sampler = Sampler(PartitionRules(log, NAME), Memory(log, [made], oldest=oldest).recall)
+    return _run(log, first_checkpoint(0, limits), TracesState(sampler, Cardinality(MOST), 0), made)
 
 
 def unsampled() -> TracesState:
@@ -111,7 +172,8 @@ def unsampled() -> TracesState:
 def resumed(log: Log, before: Run, windows: int) -> Run:
     """By another owner, after the first `windows` windows of a run were committed."""
     checkpoint = read_position(before.checkpoints[windows - 1].position())
-    sampler = Sampler(PartitionRules(log, NAME))
+    made = Run()
+    sampler = Sampler(PartitionRules(log, NAME), Memory(log, [before, made], checkpoint.emitted).recall)
     past = _past(before.rows("decisions"), checkpoint.emitted)
     states = {
         row["tenant"]: (row["rule_version"], row["state"])
@@ -129,11 +191,11 @@ def resumed(log: Log, before: Run, windows: int) -> Run:
         if block_position(row["block"])[1] <= checkpoint.emitted
     )
     cardinality.restore(day, rows)
-    return _run(log, checkpoint, TracesState(sampler, cardinality, checkpoint.graph))
+    return _run(log, checkpoint, TracesState(sampler, cardinality, checkpoint.graph), made)
 
 
-def _run(log: Log, checkpoint: Checkpoint, state: TracesState) -> Run:
-    partition, builder, made = Partition(NAME, checkpoint), Builder(), Run()
+def _run(log: Log, checkpoint: Checkpoint, state: TracesState, made: Run) -> Run:
+    partition, builder = Partition(NAME, checkpoint), Builder()
     for window in partition.feed(log.records[checkpoint.resume :]):
         state.learn(window)
         if not window.fresh:
@@ -152,6 +214,10 @@ def _past(rows: list[Row], until: int) -> ledger.Verdicts:
         key=lambda row: (row["block"], row["tenant"], row["decided"], row["trace_id"]),
     )
     return ledger.verdicts_of(pa.Table.from_pylist(rows, DECISIONS)) if rows else ledger.NONE
+
+
+def rule(*policies: dict[str, Any], wait: str = "5s", **more: Any) -> dict[str, Any]:
+    return {"decision_wait": wait, "policies": list(policies), **more}
 
 
 def span(trace: int, number: int, root: bool = False, error: bool = False, kind: int = 1, **attributes: str) -> Span:

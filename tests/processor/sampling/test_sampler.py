@@ -8,14 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.processor.sampling.stream import Log, resumed, run, span, traces_of
+from tests.processor.sampling.stream import Log, resumed, rule, run, span, traces_of
 
 ERRORS: dict[str, Any] = {"name": "errors", "type": "status_code", "status_code": {"status_codes": ["ERROR"]}}
 ALL: dict[str, Any] = {"name": "all", "type": "always_sample"}
-
-
-def rule(*policies: dict[str, Any], wait: str = "5s", **more: Any) -> dict[str, Any]:
-    return {"decision_wait": wait, "policies": list(policies), **more}
 
 
 def test_spans_of_a_tenant_without_a_rule_are_stored_at_once() -> None:
@@ -243,18 +239,6 @@ def test_a_vote_keeps_a_trace_whether_it_comes_before_its_spans_or_after() -> No
     assert {row["policy"] for row in made.rows("decisions") if row["kept"]} == {"exemplars"}
 
 
-def test_a_vote_after_the_verdict_changes_nothing() -> None:
-    log = Log()
-    log.rule(0, rule(EXEMPLARS, wait="1s"))
-    log.spans(0, span(1, 1))
-    log.tick(1000)
-    log.votes(1500, 1)
-    log.tick(9000)
-    made = run(log)
-    assert made.rows("spans") == []
-    assert [row["kept"] for row in made.rows("decisions")] == [False]
-
-
 def test_spans_that_come_long_after_the_vote_for_their_trace_are_kept() -> None:
     log = Log()
     log.rule(0, rule(EXEMPLARS, wait="1s"))
@@ -281,6 +265,7 @@ def test_votes_of_a_tenant_whose_rule_does_not_ask_for_them_are_passed_over() ->
 POLICIES = (
     ERRORS,
     EXEMPLARS,
+    {"name": "few exemplars", "type": "exemplar", "exemplar": {"late_bytes_per_minute": 1500}},
     {
         "name": "keys",
         "type": "dynamic",
