@@ -50,7 +50,7 @@ def verdict_rows(window: Window, decided: Sequence[Decided]) -> pa.RecordBatch:
         return np.concatenate([getattr(each.verdicts, name) for each in decided])
 
     columns = {
-        "tenant": words(np.repeat(np.arange(len(decided)), count), [each.tenant for each in decided]),
+        "tenant": _all_words([([each.tenant], np.zeros(len(each.ids), np.int64)) for each in decided]),
         "class": pa.array(state[:, CLASS].astype(np.uint8)),
         "day": pa.array(np.full(total, window.day, np.int32)).cast(pa.date32()),
         "trace_id": fixed(np.concatenate([each.ids for each in decided])),

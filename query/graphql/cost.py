@@ -31,6 +31,7 @@ _DATABASE = {
     "traces": 50,
     "logs": 50,
     "metricNames": 50,
+    "exemplars": 50,
     "samplingDecision": 50,
     "samplingVolume": 50,
     "decision": 20,

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import strawberry
 
+from query.graphql.decision_state import State
 from query.graphql.scalars import DateTime
-from query.read.decisions import Decision, State, Volume
-
-strawberry.enum(
-    State,
-    name="DecisionState",
-    description="KEPT, DROPPED: by a verdict. PENDING: the trace waits for one. UNSAMPLED: no rule was in force.",
-)
+from query.read.decisions import Decision, Volume
 
 
 @strawberry.type(description="The verdict of tail sampling on a trace, and why.")

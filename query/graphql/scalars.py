@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, NewType
 
@@ -16,11 +17,21 @@ DateTime = NewType("DateTime", int)
 JSON = NewType("JSON", object)
 """Any JSON value, as it is."""
 
+SampleValue = NewType("SampleValue", float)
+"""Of a metric's sample."""
+
 
 def _parse_time(value: object) -> int:
     if not isinstance(value, str):
         raise ValueError("a DateTime is a string in RFC 3339, such as 2026-01-31T23:59:59.123456789Z")
     return timestamps.parse(value)
+
+
+def _sample(value: float) -> float | str:
+    """JSON knows no others but finite numbers; these names are Prometheus'."""
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
 
 
 def _as_it_is(value: Any) -> Any:
@@ -34,6 +45,12 @@ SCALARS: Mapping[object, ScalarDefinition] = {
         specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
         serialize=timestamps.render,
         parse_value=_parse_time,
+    ),
+    SampleValue: strawberry.scalar(
+        name="SampleValue",
+        description='A number, or "NaN", "+Inf", "-Inf".',
+        serialize=_sample,
+        parse_value=_as_it_is,
     ),
     JSON: strawberry.scalar(
         name="JSON",

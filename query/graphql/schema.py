@@ -12,6 +12,7 @@ from strawberry.types import ExecutionContext
 
 from query.graphql.cost import MAX_TOKENS, CostLimit
 from query.graphql.endpoints import Endpoints
+from query.graphql.exemplars import ExemplarSeries, to_exemplars
 from query.graphql.inputs import (
     LogQuery,
     TimeRange,
@@ -30,6 +31,7 @@ from query.graphql.service_graph import ServiceGraph, to_service_graph
 from query.graphql.services import Service, to_service
 from query.graphql.traces import Info, Trace, TraceConnection, one_trace, trace_page
 from query.read.decisions import volumes
+from query.read.exemplars import exemplars
 from query.read.metric_names import metric_names
 from query.read.service_graph import service_graph
 from query.read.services import services
@@ -88,6 +90,14 @@ class Query:
         context = info.context
         page = to_page(first, 100)
         return await log_page(context.database, context.tenant, log_conditions(query), page, _cursor(after))
+
+    @strawberry.field(
+        description="Exemplars of the series that a PromQL expression selects; of more than 5000 the newest."
+    )
+    async def exemplars(self, info: Info, query: str, range: TimeRange) -> list[ExemplarSeries]:
+        context, wanted = info.context, given_text("query", query) or ""
+        found = await exemplars(context.database, context.tenant, wanted, to_range(range))
+        return [to_exemplars(each) for each in found]
 
     @strawberry.field(description="Names of metrics as Prometheus knows them, sorted.")
     async def metric_names(self, info: Info, prefix: str | None = strawberry.UNSET) -> list[str]:

@@ -36,6 +36,8 @@ SERVICES = "query($range: TimeRange!) { services(range: $range) { name requestRa
 GRAPH = "query($range: TimeRange!) { serviceGraph(range: $range) { edges { client server requestRate errorRate } } }"
 DECISION = "query($id: ID!) { samplingDecision(traceId: $id) { state policy reason rate ruleVersion } }"
 TRACE = "query($id: ID!) { trace(id: $id) { spanCount spans { adjustedCount } decision { state } } }"
+EXEMPLARS = """query($promql: String!, $range: TimeRange!) { exemplars(query: $promql, range: $range)
+  { exemplars { traceId traceStatus } } }"""
 VOLUME = "query($range: TimeRange!) { samplingVolume(range: $range) { policy kept traces spans } }"
 
 
@@ -146,6 +148,43 @@ def test_a_trace_that_an_exemplar_points_to_is_kept(house: Component, sent: Sent
         return {(each.get("state", ""), each.get("policy")) for each in found}
 
     eventually(states, lambda found: found == {("KEPT", "exemplars")}, 20)
+
+
+def test_a_dropped_trace_comes_back_when_an_exemplar_points_to_it_later(house: Component, sent: Sent) -> None:
+    decided(house, sent)
+    http = house.ready["http"]
+
+    def decision(trace_id: str) -> dict[str, object]:
+        found: dict[str, object] = ask(http, DECISION, {"id": trace_id})["samplingDecision"] or {}
+        return found
+
+    dropped = [each for each in sent.traces[1:60] if decision(each)["state"] == "DROPPED"][:5]
+    histogram = Metric(name="late.latency")
+    point = histogram.histogram.data_points.add(
+        count=5, bucket_counts=[5], time_unix_nano=time.time_ns(), start_time_unix_nano=time.time_ns() - 1
+    )
+    histogram.histogram.aggregation_temporality = 2
+    for trace_id in dropped:
+        point.exemplars.add(as_double=1.5, time_unix_nano=time.time_ns(), trace_id=bytes.fromhex(trace_id))
+    answer = httpx.post(
+        f"http://{house.ready['otlp_http']}/v1/metrics",
+        content=metrics(histogram).SerializeToString(),
+        headers={"content-type": "application/x-protobuf"},
+    )
+    assert answer.status_code == 200
+    eventually(
+        lambda: {(decision(each)["state"], decision(each)["reason"]) for each in dropped},
+        lambda found: found == {("KEPT", "exemplar-late")},
+        20,
+    )
+    for trace_id in dropped:
+        found = ask(http, TRACE, {"id": trace_id})["trace"]
+        assert (found["spanCount"], {span["adjustedCount"] for span in found["spans"]}) == (3, {1.0})
+    asked = {"promql": "rate(late_latency_bucket[5m])", "range": last_hour()}
+    (series,) = ask(http, EXEMPLARS, asked)["exemplars"]
+    assert {(each["traceId"], each["traceStatus"]) for each in series["exemplars"]} == {
+        (each, "KEPT") for each in dropped
+    }
 
 
 def test_rates_are_what_was_sent_before_sampling(house: Component, sent: Sent) -> None:

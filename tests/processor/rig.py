@@ -18,7 +18,7 @@ from otelhouse.clickhouse import connect
 from otelhouse.clock import SystemClock
 from otelhouse.config import LogSettings
 from processor import dead_letter
-from schema.record import Framing
+from schema.record import Framing, Votes
 from schema.signal import Signal
 from tests.processor import requests
 from tests.processor.sampling.in_force import put_in_force
@@ -150,6 +150,7 @@ class Writer(threading.Thread):
         self._finish = threading.Event()
         self._log = open_log(log_settings, SystemClock())
         self._traces = [self._rng.randbytes(16) for _ in range(30)]
+        self._past: list[bytes] = []
         self.acknowledged = 0
         self.poison = 0
 
@@ -175,6 +176,8 @@ class Writer(threading.Thread):
         self.acknowledged += sum(isinstance(result, int) for result in results)
 
     def _record(self) -> Outgoing:
+        if self._rng.random() < 0.08:
+            return self._votes()
         rng, signal = self._rng, self._rng.choice(list(Signal))
         framing = Framing(rng.choice(("acme", "blue")), 1 + rng.randrange(5), 0, rng.choice((0, 0, 2)))
         request = requests.request(signal, rng, rng.randint(1, 4))
@@ -187,6 +190,12 @@ class Writer(threading.Thread):
             value, headers = (value[:-1], headers) if rng.random() < 0.5 else (value, headers[1:])
         return Outgoing(signal.topic, rng.randrange(PARTITIONS), value, headers)
 
+    def _votes(self) -> Outgoing:
+        """For traces that are under way, and for some that were."""
+        ids = self._rng.sample([*self._traces, *self._past], 5)
+        votes = Votes("acme", b"".join(dict.fromkeys(ids)))
+        return Outgoing(Signal.TRACES.topic, self._rng.randrange(PARTITIONS), b"", votes.headers())
+
     def _continue(self, request: ExportTraceServiceRequest) -> None:
         """Have its spans belong to traces that are under way, and some come a second time."""
         rng = self._rng
@@ -194,6 +203,8 @@ class Writer(threading.Thread):
             for scope in group.scope_spans:
                 for span in scope.spans:
                     span.trace_id = rng.choice(self._traces)
-                    self._traces[rng.randrange(len(self._traces))] = rng.choice((span.trace_id, rng.randbytes(16)))
+                    place = rng.randrange(len(self._traces))
+                    self._past = [*self._past, self._traces[place]][-60:]
+                    self._traces[place] = rng.choice((span.trace_id, rng.randbytes(16)))
                 if rng.random() < 0.3:
                     scope.spans.append(scope.spans[0])

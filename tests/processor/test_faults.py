@@ -30,9 +30,11 @@ SHARED = {
     "type": "composite",
     "composite": {"max_total_spans_per_second": 20, "composite_sub_policy": [SOME, ERRORS]},
 }
+EXEMPLARS = {"name": "exemplars", "type": "exemplar"}
+NEW_EXEMPLARS = {"name": "exemplars", "type": "exemplar", "exemplar": {"late_bytes_per_minute": 20_000}}
 RULES = (
-    {"decision_wait": "2s", "num_traces": 40, "policies": [ERRORS, SOME]},
-    {"decision_wait": "1s", "decision_wait_after_root_received": "300ms", "policies": [ERRORS, FEW]},
+    {"decision_wait": "2s", "num_traces": 40, "policies": [ERRORS, SOME, EXEMPLARS]},
+    {"decision_wait": "1s", "decision_wait_after_root_received": "300ms", "policies": [ERRORS, FEW, NEW_EXEMPLARS]},
     {"decision_wait": "500ms", "num_traces": 6, "policies": [SHARED]},
     {},
 )

@@ -130,6 +130,19 @@ class DecisionData:
     bytes: int = 100
 
 
+@dataclass(frozen=True)
+class ExemplarData:
+    """An exemplar of a series that has these labels; `time` in nanoseconds."""
+
+    metric: str
+    time: int
+    value: float = 1.0
+    trace_id: str = "00" * 16
+    span_id: str = "00" * 8
+    labels: dict[str, str] = field(default_factory=dict)
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
 def _histogram(prefix: str, duration: int | None, weight: float) -> dict[str, Any]:
     """Columns of a histogram of so many spans of one duration."""
     if duration is None:
@@ -192,6 +205,29 @@ class Rows:
         """A series of each name."""
         common = {"tenant": self._tenant, "class": 0, "day": _date(20_000)}
         self._insert("series", [{**common, "metric": name, "series": index} for index, name in enumerate(names)])
+
+    def exemplars(self, *exemplars: ExemplarData) -> None:
+        """Exemplars and their series."""
+        self._block += 1
+        series = [hash((each.metric, *sorted(each.labels.items()))) % (1 << 64) for each in exemplars]
+        days = [each.time // _DAY for each in exemplars]
+        self._insert(
+            "series",
+            [
+                {"tenant": self._tenant, "class": 0, "day": _date(day), "metric": each.metric, "series": number,
+                 "labels": each.labels}
+                for each, number, day in zip(exemplars, series, days, strict=True)
+            ],
+        )  # fmt: skip
+        self._insert(
+            "exemplars",
+            [
+                {**self._common(day), "series": number, "time": each.time // 1_000_000, "value": each.value,
+                 "trace_id": bytes.fromhex(each.trace_id), "span_id": bytes.fromhex(each.span_id),
+                 **_map("attributes", each.attributes)}
+                for each, number, day in zip(exemplars, series, days, strict=True)
+            ],
+        )  # fmt: skip
 
     def _insert(self, table: str, rows: list[dict[str, Any]]) -> None:
         # A part is of one table partition, as the processor writes it.

@@ -94,6 +94,9 @@ class Run:
         self.due_ms.append(built.left.due_ms if built.left else None)
         tables: dict[str, list[Row]] = {name: [] for name in TABLES}
         for block in built.blocks:
+            for column in block.rows.columns:
+                if pa.types.is_dictionary(column.type):  # ClickHouse takes no words that are there twice
+                    assert len(column.dictionary.unique()) == len(column.dictionary)
             tables[block.table] = tables.get(block.table, []) + block.rows.to_pylist()
         for name, rows in tables.items():
             self.stored.setdefault(name, []).append(rows)

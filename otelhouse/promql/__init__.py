@@ -1,0 +1,1 @@
+"""PromQL, as far as processors and queries both need it."""

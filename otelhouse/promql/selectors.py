@@ -1,0 +1,73 @@
+"""The vector selectors of a PromQL expression: which series it asks about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import promql_parser
+
+NAME_LABEL = "__name__"
+
+
+class PromQLError(ValueError):
+    """The expression cannot be read; the message says why."""
+
+
+class MatchType(Enum):
+    """How a label's value is compared; a label that is not there has the empty value. Patterns are RE2 and anchored."""
+
+    EQUAL = "="
+    NOT_EQUAL = "!="
+    REGEX = "=~"
+    NOT_REGEX = "!~"
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """A condition on one label; the metric's name is `__name__`."""
+
+    name: str
+    type: MatchType
+    value: str
+
+
+Selector = tuple[Matcher, ...]
+"""All must hold."""
+
+_TYPES = {
+    "MatchOp.Equal": MatchType.EQUAL,
+    "MatchOp.NotEqual": MatchType.NOT_EQUAL,
+    "MatchOp.Re": MatchType.REGEX,
+    "MatchOp.NotRe": MatchType.NOT_REGEX,
+}
+_CHILDREN = ("expr", "lhs", "rhs", "param", "vector_selector")
+
+
+def selectors(query: str) -> list[Selector]:
+    """All that occur in an expression, each once, in the order of the text. Raises PromQLError."""
+    try:
+        expression = promql_parser.parse(query)
+    except ValueError as error:
+        raise PromQLError(str(error)) from None
+    return list(dict.fromkeys(_selector(found) for found in _found(expression)))
+
+
+def _found(expression: Any) -> Iterator[promql_parser.VectorSelector]:
+    if isinstance(expression, promql_parser.VectorSelector):
+        yield expression
+        return
+    for name in _CHILDREN:
+        if (child := getattr(expression, name, None)) is not None:
+            yield from _found(child)
+    for child in getattr(expression, "args", None) or ():
+        yield from _found(child)
+
+
+def _selector(found: promql_parser.VectorSelector) -> Selector:
+    if found.matchers.or_matchers:
+        raise PromQLError("'or' between matchers is not PromQL")
+    named = (Matcher(NAME_LABEL, MatchType.EQUAL, found.name),) if found.name else ()
+    return (*named, *(Matcher(each.name, _TYPES[str(each.op)], each.value) for each in found.matchers.matchers))
