@@ -58,6 +58,7 @@ class KafkaConsumer:
         self._next: dict[TopicPartition, int | None] = {}
         self._unannounced: set[TopicPartition] = set()
         self._paused: set[TopicPartition] = set()
+        self._resumed: set[TopicPartition] = set()
         self._revoked: set[TopicPartition] = set()
         self._rewinds: dict[TopicPartition, int] = {}
         self._napping = threading.Event()
@@ -79,9 +80,7 @@ class KafkaConsumer:
             raise
         # A rebalance in the middle of this poll may have taken some of it away.
         kept = [each for each in found if self._is_ours(TopicPartition(each.topic, each.partition))]
-        for each in kept:
-            self._next[TopicPartition(each.topic, each.partition)] = each.offset + 1
-        return kept
+        return [each for each in kept if self._is_next(each)]
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
         self._assigned(partition)
@@ -98,6 +97,7 @@ class KafkaConsumer:
             waited += _RETRY_SECONDS
         self._next[partition] = offset
         self._rewinds.pop(partition, None)
+        self._resumed.discard(partition)
 
     def pause(self, partition: TopicPartition) -> None:
         self._assigned(partition)
@@ -109,6 +109,7 @@ class KafkaConsumer:
         self._paused.discard(partition)
         if partition not in self._unannounced:
             self._joined().resume([KafkaPartition(*partition)])
+            self._resumed.add(partition)
 
     def position(self, partition: TopicPartition) -> int:
         self._assigned(partition)
@@ -262,6 +263,18 @@ class KafkaConsumer:
                 self._paused.discard(each)
                 self._unannounced.discard(each)
                 self._rewinds.pop(each, None)
+                self._resumed.discard(each)
+
+    def _is_next(self, record: Record) -> bool:
+        """Move the position behind a record; false for one that librdkafka gives again because it was paused."""
+        partition = TopicPartition(record.topic, record.partition)
+        known = self._next[partition]
+        if partition in self._resumed:
+            if known is not None and record.offset < known:
+                return False
+            self._resumed.discard(partition)
+        self._next[partition] = record.offset + 1
+        return True
 
     def _is_ours(self, partition: TopicPartition) -> bool:
         return partition in self._next and partition not in self._revoked
