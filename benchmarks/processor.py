@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
@@ -27,7 +28,7 @@ from otelhouse.clickhouse import connect, insert_arrow
 from otelhouse.clock import SystemClock
 from otelhouse.config import ClickHouseSettings, LogSettings
 from processor.build import Block, Builder
-from processor.sampling.rules import PartitionRules, Version
+from processor.rules import SAMPLING, SPAN_METRICS, PartitionRules, Version
 from processor.sampling.sampler import Sampler
 from processor.traces.cardinality import Cardinality
 from processor.traces.state import TracesState
@@ -106,17 +107,20 @@ def _build(bench: Bench, builder: Builder, windows: list[Window]) -> None:
 
 
 class _NoRules:
-    """No tenant samples."""
+    """No tenant has a rule."""
 
-    def versions(self, name: TopicPartition, tenant: str = "", number: int = 0) -> Mapping[str, Sequence[Version]]:
+    def versions(self, name: TopicPartition, tenant: str = "", number: int = 0) -> Mapping[str, Sequence[Version[Any]]]:
         return {}
 
 
 def _state(bench: Bench) -> TracesState | None:
     if bench.signal is not Signal.TRACES:
         return None
-    rules = PartitionRules(_NoRules(), TopicPartition(bench.signal.topic, 0))
-    return TracesState(Sampler(rules), Cardinality(), 0)
+    sampling, measured = (
+        PartitionRules[Any](form, _NoRules(), TopicPartition(bench.signal.topic, 0))
+        for form in (SAMPLING, SPAN_METRICS)
+    )
+    return TracesState(Sampler(sampling), measured, Cardinality(), 0)
 
 
 def _insert(client: Client, blocks: list[Block]) -> None:

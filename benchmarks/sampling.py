@@ -7,6 +7,8 @@ is the scan of the windows.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from benchmarks import payloads
 from benchmarks.collector.configs import tail_sampling
@@ -19,7 +21,7 @@ from otelhouse.sampling.decide import decide
 from otelhouse.sampling.traces import Traces
 from processor import batch
 from processor.build import Builder
-from processor.sampling.rules import PartitionRules, Version
+from processor.rules import SAMPLING, SPAN_METRICS, PartitionRules, Version
 from processor.sampling.sampler import Sampler
 from processor.traces.cardinality import Cardinality
 from processor.traces.state import TracesState
@@ -95,14 +97,20 @@ def _windows() -> None:
 
 
 def _state(document: Mapping[str, object]) -> TracesState:
-    class Rules:
-        """The document is in force from the beginning."""
-
-        def versions(self, name: TopicPartition, tenant: str = "", number: int = 0) -> Mapping[str, Sequence[Version]]:
-            return {TENANT: [Version(-1, 1, parse(document))]} if document else {}
-
     name = TopicPartition(Signal.TRACES.topic, 0)
-    return TracesState(Sampler(PartitionRules(Rules(), name)), Cardinality(), 0)
+    measured = PartitionRules(SPAN_METRICS, _InForce(), name)
+    held = _InForce([Version(-1, 1, parse(document))] if document else [])
+    return TracesState(Sampler(PartitionRules(SAMPLING, held, name)), measured, Cardinality(), 0)
+
+
+@dataclass(frozen=True)
+class _InForce:
+    """Versions of the tenant's rule."""
+
+    held: Sequence[Version[Any]] = ()
+
+    def versions(self, name: TopicPartition, tenant: str = "", number: int = 0) -> Mapping[str, Sequence[Version[Any]]]:
+        return {TENANT: self.held} if self.held else {}
 
 
 def _made() -> Iterator[Window]:

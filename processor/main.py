@@ -19,7 +19,7 @@ from processor import dead_letter
 from processor.admin import Admin
 from processor.dead_letter import DeadLetters
 from processor.driver import Driver
-from processor.sampling.rules import StoredRules
+from processor.rules import SAMPLING, SPAN_METRICS, StoredRules
 from processor.sink import Sink
 from processor.stored import LookUp
 from processor.ticks import Ticker
@@ -82,7 +82,8 @@ def _process(log: Log, settings: Settings, clock: Clock, stop: threading.Event, 
     wanted = settings.processor
     limits = (wanted.window_seconds, wanted.window_rows, settings.log.partitions, wanted.edge_seconds)
     states = TracesStates(
-        StoredRules(settings.postgres),
+        StoredRules(settings.postgres, SAMPLING),
+        StoredRules(settings.postgres, SPAN_METRICS),
         lambda: clickhouse.connect(settings.clickhouse, connections=1),
         reader,
     )

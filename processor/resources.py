@@ -38,9 +38,11 @@ def identify(batch: Batch) -> Resources:
     return Resources(ids, _services(batch))
 
 
-def attribute_texts(batch: Batch, owner: Owner, key: bytes) -> pa.Array:
-    """Text of the attribute `key` of each row of an owner's table; null where it has none, or no value."""
+def attribute_texts(batch: Batch, owner: Owner, key: bytes, rows: I64 | None = None) -> pa.Array:
+    """Text of the attribute `key` of each row of an owner's table, or of these; null where it has none, or no value."""
     found = batch.scan.find(owner, key)
+    if rows is not None:
+        found = found[rows]
     present = found >= 0
     present[present] = batch.scan.attributes.of_rows("value.kind", found[present]) != ValueKind.NONE
     texts, _ = text_of_values(batch.scan, found[present])

@@ -14,7 +14,7 @@ from processor import metrics
 from processor.assignment import Assignment
 from processor.build import Builder, Rows
 from processor.dead_letter import DeadLetters
-from processor.sampling.rules import NotKnown
+from processor.rules import NotKnown
 from processor.sink import Sink, StorageFault
 from processor.traces.opening import TracesStates
 from processor.traces.state import Left, TracesState

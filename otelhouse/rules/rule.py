@@ -16,6 +16,7 @@ class Kind(StrEnum):
     CONTROL = "control"
     MASKING = "masking"
     SAMPLING = "sampling"
+    SPAN_METRICS = "span_metrics"
     RECORDING = "recording"
     RETENTION = "retention"
 

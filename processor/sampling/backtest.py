@@ -13,7 +13,7 @@ from otelhouse.sampling.config import TailSampling
 from processor import batch as batches
 from processor.commit import first_checkpoint
 from processor.partition import Partition
-from processor.sampling.rules import PartitionRules, Version
+from processor.rules import SAMPLING, PartitionRules, Version
 from processor.sampling.sampler import Sampler
 from processor.window import Limits
 from schema.record import HEADER_TENANT, Control, control_headers
@@ -40,8 +40,10 @@ class _OneRule:
     tenant: str
     sampling: TailSampling
 
-    def versions(self, name: TopicPartition, tenant: str = "", number: int = 0) -> Mapping[str, Sequence[Version]]:
-        """See processor.sampling.rules.Source."""
+    def versions(
+        self, name: TopicPartition, tenant: str = "", number: int = 0
+    ) -> Mapping[str, Sequence[Version[TailSampling]]]:
+        """See processor.rules.Source."""
         return {self.tenant: [Version(-1, 1, self.sampling)]}
 
 
@@ -107,7 +109,7 @@ def _read(consumer: Consumer, limits: Limits, rule: _OneRule, since_ms: int) -> 
         for name in assigned:
             if name not in replays:
                 first = early[name][0].offset if early.get(name) else consumer.position(name)
-                sampler = Sampler(PartitionRules(rule, name))
+                sampler = Sampler(PartitionRules(SAMPLING, rule, name))
                 replays[name] = _Replay(Partition(name, first_checkpoint(first, limits)), sampler, consumer.end(name))
         for name, records in early.items():
             replays[name].feed(_wanted(records, replays[name].end, rule.tenant, since_ms))

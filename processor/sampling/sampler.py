@@ -20,6 +20,7 @@ from otelhouse.sampling.traces import Traces
 from processor import batch as batches
 from processor.batch import Batch
 from processor.commit import Opened
+from processor.rules import PartitionRules
 from processor.sampling import ledger, metrics
 from processor.sampling.buffer import Buffer, Pieces
 from processor.sampling.distinct import distinct
@@ -41,7 +42,6 @@ from processor.sampling.known import (
 )  # fmt: skip
 from processor.sampling.late import exemplars, upgraded
 from processor.sampling.recall import Recall
-from processor.sampling.rules import PartitionRules
 from processor.sampling.verdict_rows import Decided, verdict_rows
 from processor.window import Change, Window
 from schema.arrays import F64, I32, I64, Mask
@@ -101,7 +101,7 @@ class Sampler:
     Without `recall`, votes that come after the verdict change nothing.
     """
 
-    def __init__(self, rules: PartitionRules, recall: Recall | None = None) -> None:
+    def __init__(self, rules: PartitionRules[TailSampling | None], recall: Recall | None = None) -> None:
         self._rules = rules
         self._recall = recall
         self._known = Known()
@@ -195,7 +195,7 @@ class Sampler:
             version = self._rules.version(tenant.name, before)
             if version.number != tenant.version:
                 tenant.version = version.number
-                tenant.sampling = divided(version.sampling, window.partitions) if version.sampling else None
+                tenant.sampling = divided(version.says, window.partitions) if version.says else None
 
     @property
     def _verdicts(self) -> I64:
@@ -207,14 +207,8 @@ class Sampler:
 
     def _sampled(self, batch: Batch) -> tuple[Mask, I32]:
         """By call: whether a rule was in force at its record, and the tenant's number."""
-        sampled = np.zeros(len(batch.tenant), np.bool_)
         places = np.array([self._tenant(name) for name in batch.tenants], np.int32)
-        for place, name in enumerate(batch.tenants):
-            versions = self._rules.versions(name)
-            if versions:
-                calls = np.flatnonzero(batch.tenant == place)
-                at = np.searchsorted([version.offset for version in versions], batch.offset[calls].astype(np.int64))
-                sampled[calls] = np.array([False, *(version.sampling is not None for version in versions)])[at]
+        sampled = self._rules.in_force(batch).where(lambda says: says is not None)
         return sampled, places[batch.tenant] if len(places) else batch.tenant
 
     def _file(self, batch: Batch) -> tuple[Mask, F64, Mask, bool]:
@@ -258,7 +252,7 @@ class Sampler:
         dropped: dict[int, list[I64]] = {}
         for change in changes:
             votes = change.said
-            if isinstance(votes, Votes) and exemplars(self._rules.version(votes.tenant, change.offset).sampling):
+            if isinstance(votes, Votes) and exemplars(self._rules.version(votes.tenant, change.offset).says):
                 ids = np.frombuffer(bytearray(votes.ids), np.uint64).reshape(-1, 2)
                 tenant = self._tenant(votes.tenant)
                 late = self._known.vote(ids, tenant, change.log_ms, change.offset, self._verdicts)

@@ -19,8 +19,6 @@ from schema.record import block_number, block_position
 OVERFLOW = "otel.metric.overflow"
 """Operation of all series of a tenant beyond its limit; and their service, if it came after the limit was reached."""
 
-MOST_SERIES = 10_000
-
 
 class Admitted(NamedTuple):
     """A series as a row of `red` tells it."""
@@ -71,24 +69,27 @@ class _Held:
 
 
 class Cardinality:
-    """The series admitted on the present day of a partition, at most `limit` for each tenant."""
+    """The series admitted on the present day of a partition, by tenant."""
 
-    def __init__(self, limit: int = MOST_SERIES) -> None:
-        self._limit = limit
+    def __init__(self) -> None:
         self._day = -1
         self._held: dict[str, _Held] = {}
 
-    def admit(self, day: int, tenants: Sequence[str], tenant: I64, series: U64, service: U64) -> tuple[Mask, Mask]:
+    def admit(
+        self, day: int, limits: Sequence[tuple[str, int]], limit: I64, series: U64, service: U64
+    ) -> tuple[Mask, Mask]:
         """(whether each series is admitted, whether its service is that of any that is), in the order they came.
 
-        `tenant`: place among `tenants`; `series`, `service`: hashes.
+        `limits`: tenants, and how many series each may have; a tenant's limits in their order, where it has several.
+        `limit`: place among `limits`; `series`, `service`: hashes.
         """
         self._turn_to(day)
         admitted, known = np.zeros(len(series), np.bool_), np.zeros(len(series), np.bool_)
-        for place in np.unique(tenant).tolist():
-            held = self._held.setdefault(tenants[place], _Held())
-            rows = np.flatnonzero(tenant == place)
-            self._add(held, series[rows], service[rows])
+        for place in np.unique(limit).tolist():
+            tenant, most = limits[place]
+            held = self._held.setdefault(tenant, _Held())
+            rows = np.flatnonzero(limit == place)
+            _add(held, series[rows], service[rows], most)
             admitted[rows] = np.isin(series[rows], held.series)
             known[rows] = np.isin(service[rows], held.services)
         return admitted, known
@@ -107,15 +108,17 @@ class Cardinality:
             self._day = day
             self._held.clear()
 
-    def _add(self, held: _Held, series: U64, service: U64) -> None:
-        room = self._limit - len(held.series)
-        if room <= 0:
-            return
-        distinct, first = np.unique(series, return_index=True)
-        new = np.sort(first[~np.isin(distinct, held.series)])[:room]
-        if len(new):
-            held.series = np.union1d(held.series, series[new])
-            held.services = np.union1d(held.services, service[new])
+
+def _add(held: _Held, series: U64, service: U64, most: int) -> None:
+    """Admit those that come first, until there are `most`."""
+    room = most - len(held.series)
+    if room <= 0:
+        return
+    distinct, first = np.unique(series, return_index=True)
+    new = np.sort(first[~np.isin(distinct, held.series)])[:room]
+    if len(new):
+        held.series = np.union1d(held.series, series[new])
+        held.services = np.union1d(held.services, service[new])
 
 
 def _held(rows: Sequence[Admitted]) -> _Held:

@@ -40,7 +40,6 @@ from processor.traces.peers import CALL, CONNECTIONS, EXTERNAL, MESSAGING, peers
 from processor.traces.words import Words
 from schema.arrays import I64, Mask
 from schema.arrow import SERVICE_EDGES
-from schema.wire import Table
 from schema.wire.distinct import distinct
 
 WAIT_MS = 10_000
@@ -137,10 +136,9 @@ class ServiceGraph:
         """Spans to be paired, in the order of the log; edges of those that cannot be, and say enough."""
         rows = np.flatnonzero(facts.kind >= SERVER)
         spans = self._columns(facts, rows)
-        items = facts.batch.scan.items
         client = spans[:, pairing.SIDE] == CLIENT_SIDE
-        identified = items["trace_id"].are_ids(16)[rows]
-        identified &= np.where(client, items["span_id"].are_ids(8)[rows], facts.has_parent[rows])
+        identified = facts.column("trace_id").are_ids(16)[rows]
+        identified &= np.where(client, facts.column("span_id").are_ids(8)[rows], facts.has_parent[rows])
         single = spans[~identified]
         named = single[:, pairing.PEER] >= 0
         self._unmet += int(np.count_nonzero(~named))
@@ -149,14 +147,13 @@ class ServiceGraph:
         return np.ascontiguousarray(spans[identified]), edges
 
     def _columns(self, facts: SpanFacts, rows: I64) -> I64:
-        items = facts.batch.scan.items
         kind = facts.kind[rows]
         client = (kind == CLIENT) | (kind == PRODUCER)
         tenants = self._words.numbers(facts.batch.tenants)
         services = self._words.numbers(facts.services.to_pylist())
         spans = np.empty((len(rows), pairing.SPAN_COLUMNS), np.int64)
-        spans[:, pairing.TRACE_1], spans[:, pairing.TRACE_2] = halves(items["trace_id"].fixed(16)[rows])
-        spans[:, pairing.SPAN] = _span_ids(items, rows, client)
+        spans[:, pairing.TRACE_1], spans[:, pairing.TRACE_2] = halves(facts.column("trace_id").fixed(16)[rows])
+        spans[:, pairing.SPAN] = _span_ids(facts, rows, client)
         spans[:, pairing.TENANT] = tenants[facts.tenant[rows]]
         spans[:, pairing.SIDE] = np.where(client, CLIENT_SIDE, SERVER_SIDE)
         spans[:, pairing.ARRIVED] = facts.log_ms[rows]
@@ -180,7 +177,7 @@ class ServiceGraph:
         if served.any():
             spans[served, pairing.PEER] = self._words.numbers([USER])[0]
         asked = np.flatnonzero(client | (root & ~served))
-        peers = peers_of(scan, rows[asked], facts.kind[rows[asked]])
+        peers = peers_of(scan, facts.rows[rows[asked]], facts.kind[rows[asked]])
         spans[asked, pairing.UNPAIRED] = peers.connection
         named = np.flatnonzero(peers.named_by >= 0)
         texts = scan.attributes.of_rows("value", peers.named_by[named])
@@ -267,8 +264,10 @@ def _ring(capacity: int) -> tuple[I64, npt.NDArray[np.int32]]:
     return np.zeros((capacity, pairing.RING_COLUMNS), np.int64), np.full((2, 2 * capacity), -1, np.int32)
 
 
-def _span_ids(items: Table, rows: I64, client: Mask) -> I64:
+def _span_ids(facts: SpanFacts, rows: I64, client: Mask) -> I64:
     """The id of the client's span: its own, or the parent's of the server's."""
-    own, parent = (items[name].fixed(8).view(np.int64).reshape(-1)[rows] for name in ("span_id", "parent_span_id"))
+    own, parent = (
+        facts.column(name).fixed(8).view(np.int64).reshape(-1)[rows] for name in ("span_id", "parent_span_id")
+    )
     found: I64 = np.where(client, own, parent)
     return found

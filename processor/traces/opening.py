@@ -9,10 +9,12 @@ from clickhouse_connect.driver.client import Client
 
 from otelhouse.bus.contract import Reader, TopicPartition
 from otelhouse.clickhouse import translated
+from otelhouse.rules.documents.span_metrics import SpanMetrics
+from otelhouse.sampling.config import TailSampling
 from processor.commit import Checkpoint, Opened
+from processor.rules import SAMPLING, SPAN_METRICS, PartitionRules, Source
 from processor.sampling.ledger import Ledger
 from processor.sampling.recall import Recall
-from processor.sampling.rules import PartitionRules, Source
 from processor.sampling.sampler import Sampler
 from processor.sampling.stored_index import StoredIndex
 from processor.traces.cardinality import Admitted, Cardinality, admitted_query
@@ -23,16 +25,24 @@ from schema.record import block_number
 
 
 class TracesStates:
-    """Opens states. Thread-safe as far as `rules` and `connect` are; states read the log one at a time."""
+    """Opens states. Thread-safe as far as the sources and `connect` are; states read the log one at a time."""
 
-    def __init__(self, rules: Source, connect: Callable[[], Client], reader: Reader) -> None:
-        self._rules = rules
+    def __init__(
+        self,
+        sampling: Source[TailSampling | None],
+        span_metrics: Source[SpanMetrics],
+        connect: Callable[[], Client],
+        reader: Reader,
+    ) -> None:
+        self._sampling = sampling
+        self._span_metrics = span_metrics
         self._connect = connect
         self._reader = reader
 
     def open(self, name: TopicPartition, checkpoint: Checkpoint, waiter: Waiter) -> TracesState:
         """As it was at C, but for what windows before C bring back. Raises NotKnown, ClickHouseError."""
-        rules = PartitionRules(self._rules, name)
+        rules = PartitionRules(SAMPLING, self._sampling, name)
+        measured = PartitionRules(SPAN_METRICS, self._span_metrics, name)
         recall = Recall(name, StoredIndex(self._connect), self._reader, waiter)
         sampler, cardinality = Sampler(rules, recall), Cardinality()
         with contextlib.closing(self._connect()) as client:
@@ -46,4 +56,4 @@ class TracesStates:
             with translated():
                 rows = client.query(query, parameters=parameters).result_rows
             cardinality.restore(day, (Admitted(*row) for row in rows))
-        return TracesState(sampler, cardinality, checkpoint.graph)
+        return TracesState(sampler, measured, cardinality, checkpoint.graph)

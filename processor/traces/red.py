@@ -7,16 +7,16 @@ counts for as many as it stands for.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from processor.batch import Batch
+from otelhouse.rules.documents.span_metrics import SpanMetrics
 from processor.columns import block, place, rows_of
 from processor.resources import attribute_texts
+from processor.rules import InForce
 from processor.traces.cardinality import (
     CODES,
     OVERFLOW,
@@ -38,7 +38,7 @@ _CLASSES = 256
 
 @dataclass(frozen=True, slots=True)
 class _Dimension:
-    """An attribute of all spans: by span the number of its value, 0 where it has none."""
+    """An attribute: by span the number of its value, 0 where it has none, or its tenant did not ask for it."""
 
     key: str
     code: I64
@@ -53,32 +53,37 @@ class _Dimension:
 
 @dataclass(frozen=True, slots=True)
 class _Series:
-    """Series of a window: which spans are whose; whether each is beyond the limit, and so is its service."""
+    """Series of a window, once for each version of a rule: which spans are whose; which are the same under another
+    version; whether each is beyond the limit, and so is its service."""
 
     groups: Groups
+    same: I64
     overflow: Mask
     unknown: Mask
 
 
-def red_rows(facts: SpanFacts, cardinality: Cardinality, dimensions: Sequence[str] = ()) -> pa.RecordBatch:
-    """One row for each (tenant, class, series, ten seconds of the spans' start) of the window."""
+def red_rows(facts: SpanFacts, rules: InForce[SpanMetrics], cardinality: Cardinality) -> pa.RecordBatch:
+    """One row for each (tenant, class, series, ten seconds of the spans' start) of the spans.
+
+    `rules`: those in force at the batch's records.
+    """
     batch = facts.batch
-    looked_up = [_dimension(facts, key) for key in dimensions]
+    dimensions = _dimensions(facts, rules)
     codes = _codes(facts)
-    series = _series(facts, codes, looked_up, cardinality)
+    series = _series(facts, rules, codes, dimensions, cardinality)
     rows = _rows(facts, codes, series)
     first = rows.first
     of_series = series.groups.of_row[first]
     overflow, unknown = series.overflow[of_series], series.unknown[of_series]
     buckets, counts = rows.histograms(facts.duration, facts.weight)
-    columns = place(batch, batch.scan.items.call[first]) | {
+    columns = place(batch, facts.call[first]) | {
         "time": bucket_times(facts.bucket[first]),
         "service": _services(facts, first, unknown),
-        "operation": pc.if_else(pa.array(overflow), OVERFLOW, batch.scan.items["name"].take(first).to_arrow()),
+        "operation": pc.if_else(pa.array(overflow), OVERFLOW, facts.column("name").take(first).to_arrow()),
         "kind": pa.array(facts.kind[first].astype(np.uint8)),
         "status": pa.array(facts.status[first].astype(np.uint8)),
         "entry": pa.array(codes[first] % 2 == 1),
-        "dimensions": _maps(looked_up, first, overflow),
+        "dimensions": _maps(dimensions, first, overflow),
         "overflow": pa.array(overflow),
         "requests": pa.array(rows.sums(facts.weight)),
         "spans": pa.array(np.bincount(rows.of_row, minlength=len(rows)).astype(np.uint64)),
@@ -94,26 +99,35 @@ def _codes(facts: SpanFacts) -> I64:
     return codes_of(facts.kind, facts.status, entry.astype(np.int64))
 
 
-def _series(facts: SpanFacts, codes: I64, dimensions: list[_Dimension], cardinality: Cardinality) -> _Series:
-    spans = facts.batch.scan.items
-    named = spans["name"]
+def _series(
+    facts: SpanFacts,
+    rules: InForce[SpanMetrics],
+    codes: I64,
+    dimensions: list[_Dimension],
+    cardinality: Cardinality,
+) -> _Series:
+    named = facts.column("name")
     name, names = distinct(named)
     # A name that is absent is empty, too.
     groups = Groups.by(facts.service * (len(names) + 1) + np.where(named.len > 0, name + 1, 0))
-    groups = groups.split(facts.tenant * CODES + codes, len(facts.batch.tenants) * CODES)
+    version = rules.of_call[facts.call]
+    groups = groups.split(version * CODES + codes, len(rules.says) * CODES)
     for dimension in dimensions:
         groups = groups.split(dimension.code, len(dimension.values) + 1)
     first = groups.first
-    tenants = facts.tenant[first]
     service = np.array([xxh64_bytes(text.encode()) for text in facts.services.to_pylist()], np.uint64)
     service = service[facts.service[first]]
     parts = np.zeros(len(first), np.uint64)
     for dimension in dimensions:
         parts += dimension.hashes(first)
-    tenant = facts.batch.tenant_hash[spans.call[first]]
+    tenant = facts.batch.tenant_hash[facts.call[first]]
     hashes = series_hashes(tenant, service, named.take(first).hash(), codes[first], parts)
-    admitted, known = cardinality.admit(facts.batch.window.day, facts.batch.tenants, tenants, hashes, service)
-    return _Series(groups, ~admitted, ~admitted & ~known)
+    limits = [
+        (facts.batch.tenants[place], says.max_series)
+        for place, says in zip(rules.tenant.tolist(), rules.says, strict=True)
+    ]
+    admitted, known = cardinality.admit(facts.batch.window.day, limits, version[first], hashes, service)
+    return _Series(groups, Groups.by(hashes.view(np.int64)).of_row, ~admitted, ~admitted & ~known)
 
 
 def _rows(facts: SpanFacts, codes: I64, series: _Series) -> Groups:
@@ -122,7 +136,7 @@ def _rows(facts: SpanFacts, codes: I64, series: _Series) -> Groups:
     services = len(facts.services) + 1
     service = np.where(series.unknown, services - 1, facts.service[first])
     beyond = (facts.tenant[first] * CODES + codes[first]) * services + service
-    merged = np.where(series.overflow, count + beyond, np.arange(count))
+    merged = np.where(series.overflow, count + beyond, series.same)
     groups = Groups.by(merged[series.groups.of_row] * _CLASSES + facts.retention_class)
     times = Groups.by(facts.bucket)
     return groups.split(times.of_row, max(1, len(times)))
@@ -134,12 +148,25 @@ def _services(facts: SpanFacts, rows: I64, unknown: Mask) -> pa.Array:
     return pa.DictionaryArray.from_arrays(pa.array(places), texts)
 
 
-def _dimension(facts: SpanFacts, key: str) -> _Dimension:
-    batch: Batch = facts.batch
-    own = attribute_texts(batch, Owner.ITEM, key.encode())
-    around = attribute_texts(batch, Owner.RESOURCE, key.encode()).take(pa.array(batch.scan.resource_of_items))
+def _dimensions(facts: SpanFacts, rules: InForce[SpanMetrics]) -> list[_Dimension]:
+    """All that any span's rule asks for, by key."""
+    keys = sorted({key for says in rules.says for key in says.dimensions})
+    found = []
+    for key in keys:
+        asks = np.array([key in says.dimensions for says in rules.says])
+        spans = np.flatnonzero(asks[rules.of_call[facts.call]])
+        if len(spans):
+            found.append(_dimension(facts, key, spans))
+    return found
+
+
+def _dimension(facts: SpanFacts, key: str, spans: I64) -> _Dimension:
+    """Of these spans."""
+    own = attribute_texts(facts.batch, Owner.ITEM, key.encode(), facts.rows[spans])
+    around = attribute_texts(facts.batch, Owner.RESOURCE, key.encode()).take(pa.array(facts.resource[spans]))
     found = pc.coalesce(own, around).dictionary_encode()
-    codes = pc.fill_null(found.indices, -1).to_numpy().astype(np.int64) + 1
+    codes = np.zeros(len(facts), np.int64)
+    codes[spans] = pc.fill_null(found.indices, -1).to_numpy().astype(np.int64) + 1
     return _Dimension(key, codes, found.dictionary)
 
 

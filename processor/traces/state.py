@@ -1,5 +1,7 @@
 """What a partition of traces knows of the past: traces that wait, requests without their other side, series admitted.
 
+What is measured of a span is what the `span_metrics` rule asks for that is in force at its record.
+
 One thread uses it. All of it is a function of the log: see `opening.py` for what a restart makes it from.
 """
 
@@ -7,12 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pyarrow as pa
 
+from otelhouse.rules.documents.span_metrics import SpanMetrics
 from processor import batch as batches
 from processor.batch import Batch
 from processor.commit import Opened
 from processor.resources import identify
+from processor.rules import PartitionRules
 from processor.sampling.sampler import Sampler, Taken, Waiting
 from processor.traces import metrics
 from processor.traces.cardinality import Cardinality
@@ -46,8 +51,11 @@ class Made:
 class TracesState:
     """See the module. `graph_from`: records before this offset are none of the service graph's."""
 
-    def __init__(self, sampler: Sampler, cardinality: Cardinality, graph_from: int) -> None:
+    def __init__(
+        self, sampler: Sampler, rules: PartitionRules[SpanMetrics], cardinality: Cardinality, graph_from: int
+    ) -> None:
         self._sampler = sampler
+        self._rules = rules
         self._cardinality = cardinality
         self._graph_from = graph_from
         self._graph: ServiceGraph | None = None
@@ -58,6 +66,7 @@ class TracesState:
     def learn(self, window: Window) -> None:
         """Take note of the window's control records. Raises NotKnown, and may be called again."""
         self._sampler.learn(window)
+        self._rules.learn(window.changes)
 
     def bring_back(self, window: Window) -> None:
         """A window before C."""
@@ -67,15 +76,18 @@ class TracesState:
             first = needed[0]
             part = replace(window, start=first.record.offset, log_ms=first.log_ms, entries=needed, changes=())
             batch = batches.read(part)
-            self._graph_of(batch.window).rebuild(SpanFacts(batch, identify(batch)))
+            wanted = self._rules.in_force(batch).where(_in_graph)
+            self._graph_of(batch.window).rebuild(SpanFacts(batch, identify(batch)).of(wanted))
 
     def take(self, batch: Batch) -> Made:
         """A window after C."""
-        facts = SpanFacts(batch, identify(batch))
-        red = red_rows(facts, self._cardinality)
+        facts, rules = SpanFacts(batch, identify(batch)), self._rules.in_force(batch)
+        wanted = rules.where(_in_red), rules.where(_in_graph)
+        measured = facts.of(wanted[0])
+        red = red_rows(measured, rules, self._cardinality)
         graph = self._graph_of(batch.window)
         unmet, evicted = graph.unmet, graph.evicted
-        edges = graph.feed(facts)
+        edges = graph.feed(measured if np.array_equal(*wanted) else facts.of(wanted[1]))
         metrics.UNMET.inc(graph.unmet - unmet)
         metrics.EVICTED.inc(graph.evicted - evicted)
         taken = self._sampler.take(batch)
@@ -99,3 +111,11 @@ class TracesState:
         while len(self._begun) > 1 and self._begun[1].log_ms <= graph.open_since_ms:
             self._begun.pop(0)
         return self._begun[0]
+
+
+def _in_red(says: SpanMetrics) -> bool:
+    return says.red
+
+
+def _in_graph(says: SpanMetrics) -> bool:
+    return says.service_graph

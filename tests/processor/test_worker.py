@@ -13,7 +13,7 @@ from otelhouse.clock import SystemClock
 from processor.assignment import Assignment
 from processor.build import Block, Rows
 from processor.commit import first_checkpoint
-from processor.sampling.rules import Version
+from processor.rules import Version
 from processor.sink import StorageFault
 from processor.traces.opening import TracesStates
 from processor.waiting import Waiter
@@ -49,7 +49,7 @@ class FirstFails:
 
 
 class NoRules:
-    def versions(self, name: TopicPartition, tenant: str = "", number: int = 0) -> Mapping[str, Sequence[Version]]:
+    def versions(self, name: TopicPartition, tenant: str = "", number: int = 0) -> Mapping[str, Sequence[Version[Any]]]:
         return {}
 
 
@@ -76,7 +76,7 @@ class NoLetters:
 
 def test_rows_that_cannot_be_stored_stop_their_partition_alone_and_others_describe_their_resources_again() -> None:
     sink, outcomes = FirstFails(), queue.SimpleQueue[Outcome]()
-    states = TracesStates(NoRules(), EmptyClickHouse, NoLog())  # type: ignore[arg-type]  # stand-ins
+    states = TracesStates(NoRules(), NoRules(), EmptyClickHouse, NoLog())  # type: ignore[arg-type]  # stand-ins
     worker = Worker("w", sink, NoLetters(), states, SystemClock(), threading.Lock(), outcomes.put)  # type: ignore[arg-type]
     worker.start()
     for number in range(2):

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import pyarrow as pa
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span
 
 from otelhouse.bus.contract import Record, TopicPartition
-from otelhouse.rules.documents.sampling import parse
+from otelhouse.rules.documents.span_metrics import SpanMetrics
+from otelhouse.sampling.config import TailSampling
 from processor.build import Builder, Built
 from processor.commit import Checkpoint, first_checkpoint, read_position
 from processor.partition import Partition
+from processor.rules import SAMPLING, SPAN_METRICS, Form, PartitionRules, Version
 from processor.sampling import ledger
 from processor.sampling.recall import Recall, Verdict
-from processor.sampling.rules import PartitionRules, Version
 from processor.sampling.sampler import Sampler
 from processor.traces.cardinality import Admitted, Cardinality
 from processor.traces.state import TracesState
@@ -33,6 +34,35 @@ TABLES = ("spans", "trace_index", "decisions", "sampler_states", "red", "service
 MOST = 12
 """Series of a tenant."""
 Row = dict[str, Any]
+T = TypeVar("T")
+
+
+@dataclass
+class Rules(Generic[T]):
+    """Versions of one kind, and where they took effect. See processor.rules.Source."""
+
+    form: Form[T]
+    found: dict[str, list[Version[T]]] = field(default_factory=dict)
+
+    def versions(self, name: TopicPartition, tenant: str = "", number: int = 0) -> Mapping[str, Sequence[Version[T]]]:
+        if not tenant:
+            return {whose: list(found) for whose, found in self.found.items()}
+        return {tenant: [each for each in self.found.get(tenant, []) if each.number >= number]}
+
+    def next_number(self, tenant: str) -> int:
+        return len(self.found.get(tenant, [])) + 1
+
+    def put(self, offset: int, tenant: str, document: Mapping[str, Any]) -> None:
+        """A version more."""
+        version = Version(offset, self.next_number(tenant), self.form.parse(document))
+        self.found.setdefault(tenant, []).append(version)
+
+
+def _few_series() -> Rules[SpanMetrics]:
+    rules = Rules(SPAN_METRICS)
+    for tenant in ("acme", "blue"):
+        rules.put(-1, tenant, {"max_series": MOST})
+    return rules
 
 
 @dataclass
@@ -40,7 +70,8 @@ class Log:
     """Records, and which of them put a rule into force."""
 
     records: list[Record] = field(default_factory=list)
-    found: dict[str, list[Version]] = field(default_factory=dict)
+    sampling: Rules[TailSampling | None] = field(default_factory=lambda: Rules(SAMPLING))
+    span_metrics: Rules[SpanMetrics] = field(default_factory=_few_series)
 
     def spans(self, at_ms: int, *spans: Span, tenant: str = "acme", retention_class: int = 0, **resource: str) -> None:
         """A record with these spans."""
@@ -63,17 +94,24 @@ class Log:
 
     def rule(self, at_ms: int, document: Mapping[str, Any], tenant: str = "acme", counts: bool = True) -> None:
         """Put a document into force here; or append a repeat of the version that follows, which says nothing."""
-        versions = self.found.setdefault(tenant, [])
-        offset, number = len(self.records), len(versions) + 1
-        self.records.append(Record(*NAME, offset, at_ms, RuleChange("sampling", tenant, number).headers(), b""))
-        if counts:
-            versions.append(Version(offset, number, parse(document)))
+        self._put(self.sampling, at_ms, document, tenant, counts)
 
-    def versions(self, name: TopicPartition, tenant: str = "", number: int = 0) -> Mapping[str, Sequence[Version]]:
-        """See processor.sampling.rules.Source."""
-        if not tenant:
-            return {whose: list(found) for whose, found in self.found.items()}
-        return {tenant: [each for each in self.found.get(tenant, []) if each.number >= number]}
+    def measure(self, at_ms: int, document: Mapping[str, Any], tenant: str = "acme", counts: bool = True) -> None:
+        """The same of what is measured."""
+        self._put(self.span_metrics, at_ms, document, tenant, counts)
+
+    def _put(self, rules: Rules[Any], at_ms: int, document: Mapping[str, Any], tenant: str, counts: bool) -> None:
+        offset = len(self.records)
+        change = RuleChange(rules.form.kind, tenant, rules.next_number(tenant))
+        self.records.append(Record(*NAME, offset, at_ms, change.headers(), b""))
+        if counts:
+            rules.put(offset, tenant, document)
+
+    def state(self, sampler: Sampler, cardinality: Cardinality, graph_from: int = 0) -> TracesState:
+        return TracesState(sampler, PartitionRules(SPAN_METRICS, self.span_metrics, NAME), cardinality, graph_from)
+
+    def sampler(self, recall: Recall | None = None) -> Sampler:
+        return Sampler(PartitionRules(SAMPLING, self.sampling, NAME), recall)
 
 
 @dataclass
@@ -163,20 +201,21 @@ def _ms(time: datetime) -> int:
 def run(log: Log, limits: Limits = LIMITS, oldest: int = 0) -> Run:
     """From the start of the log. Of records before `oldest` nothing is there when they are looked up again."""
     made = Run()
-    sampler = Sampler(PartitionRules(log, NAME), Memory(log, [made], oldest=oldest).recall)
-    return _run(log, first_checkpoint(0, limits), TracesState(sampler, Cardinality(MOST), 0), made)
+    sampler = log.sampler(Memory(log, [made], oldest=oldest).recall)
+    return _run(log, first_checkpoint(0, limits), log.state(sampler, Cardinality()), made)
 
 
 def unsampled() -> TracesState:
     """The state of a partition of spans without rules."""
-    return TracesState(Sampler(PartitionRules(Log(), NAME)), Cardinality(), 0)
+    log = Log(span_metrics=Rules(SPAN_METRICS))
+    return log.state(log.sampler(), Cardinality())
 
 
 def resumed(log: Log, before: Run, windows: int) -> Run:
     """By another owner, after the first `windows` windows of a run were committed."""
     checkpoint = read_position(before.checkpoints[windows - 1].position())
     made = Run()
-    sampler = Sampler(PartitionRules(log, NAME), Memory(log, [before, made], checkpoint.emitted).recall)
+    sampler = log.sampler(Memory(log, [before, made], checkpoint.emitted).recall)
     past = _past(before.rows("decisions"), checkpoint.emitted)
     states = {
         row["tenant"]: (row["rule_version"], row["state"])
@@ -184,7 +223,7 @@ def resumed(log: Log, before: Run, windows: int) -> Run:
         if block_position(row["block"])[1] <= checkpoint.emitted
     }
     sampler.remember(past, states, checkpoint.resume)
-    cardinality, day = Cardinality(MOST), checkpoint.log_ms // MS_PER_DAY
+    cardinality, day = Cardinality(), checkpoint.log_ms // MS_PER_DAY
     admitted = (
         row for row in before.rows("red") if not row["overflow"] and row["day"] == date.fromordinal(719_163 + day)
     )
@@ -194,7 +233,7 @@ def resumed(log: Log, before: Run, windows: int) -> Run:
         if block_position(row["block"])[1] <= checkpoint.emitted
     )
     cardinality.restore(day, rows)
-    return _run(log, checkpoint, TracesState(sampler, cardinality, checkpoint.graph), made)
+    return _run(log, checkpoint, log.state(sampler, cardinality, checkpoint.graph), made)
 
 
 def _run(log: Log, checkpoint: Checkpoint, state: TracesState, made: Run) -> Run:

@@ -8,15 +8,20 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from otelhouse.bus.contract import Record, TopicPartition
+from otelhouse.rules.documents.span_metrics import parse
 from processor import batch as batches
 from processor.batch import Batch
 from processor.resources import identify
+from processor.rules import InForce
+from processor.traces.cardinality import Cardinality
 from processor.traces.facts import SpanFacts
+from processor.traces.red import red_rows
 from processor.window import Entry, Window
 from schema.record import Framing, parse_headers
 from schema.signal import Signal
@@ -80,6 +85,14 @@ def facts(records: Sequence[Record], end: int = 100, log_ms: int = 0, since_ms: 
     """Of a window of these records; log time was `since_ms` before it, and at its end is `log_ms` at least."""
     batch = batch_of(records, end, log_ms, since_ms)
     return SpanFacts(batch, identify(batch))
+
+
+def measured(window: SpanFacts, cardinality: Cardinality, **document: Any) -> pa.RecordBatch:
+    """Rows of `red` where the rule of all tenants says this."""
+    batch = window.batch
+    places = np.arange(len(batch.tenants))
+    rules = InForce(batch.tenant.astype(np.int64), places, [parse(document)] * len(places))
+    return red_rows(window, rules, cardinality)
 
 
 def batch_of(records: Sequence[Record], end: int = 100, log_ms: int = 0, since_ms: int = 0) -> Batch:

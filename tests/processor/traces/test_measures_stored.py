@@ -16,14 +16,13 @@ from otelhouse.clickhouse import connect, insert_arrow
 from otelhouse.config import ClickHouseSettings
 from processor.traces.cardinality import Admitted, Cardinality, admitted_query
 from processor.traces.graph import WAIT_MS, ServiceGraph
-from processor.traces.red import red_rows
 from schema.record import block_number
 from tests.processor.storage import create_tables
 from tests.processor.traces import test_graph, test_red
-from tests.processor.traces.made import Made, facts, plain, record_of
+from tests.processor.traces.made import Made, facts, measured, plain, record_of
 
 DAY_MS, DAY = 19_700 * 86_400_000, 19_700
-DIMENSIONS = ("host.name", "http.method")
+RULE = {"dimensions": ("host.name", "http.method"), "max_series": 30}
 
 
 @pytest.fixture
@@ -66,20 +65,20 @@ def test_red_comes_back_as_it_went_in_and_restores_what_was_admitted(client: Cli
     records = test_red.made_at_random(random.Random(5), 40)
     cuts = [(0, 15), (15, 30), (30, 40)]
     windows = [facts(records[a:b], end=b, since_ms=DAY_MS) for a, b in cuts]
-    whole = Cardinality(30)
-    rows = [red_rows(window, whole, DIMENSIONS) for window in windows]
+    whole = Cardinality()
+    rows = [measured(window, whole, **RULE) for window in windows]
     for (_, end), each in zip(cuts, rows, strict=True):
         store(client, "red", each)
         assert stored(client, "red", each, block_number(5, end)) == sent(each)
-    restored = Cardinality(30)
+    restored = Cardinality()
     query, parameters = admitted_query(DAY, block_number(5, 15))
     restored.restore(DAY, (Admitted(*row) for row in client.query(query, parameters=parameters).result_rows))
-    assert red_rows(windows[1], restored, DIMENSIONS).equals(rows[1])
-    assert red_rows(windows[2], restored, DIMENSIONS).equals(rows[2])
+    assert measured(windows[1], restored, **RULE).equals(rows[1])
+    assert measured(windows[2], restored, **RULE).equals(rows[2])
 
 
 def test_other_days_and_partitions_bring_back_nothing(client: Client) -> None:
-    store(client, "red", red_rows(facts([record_of(0, Made())], end=7, since_ms=DAY_MS), Cardinality()))
+    store(client, "red", measured(facts([record_of(0, Made())], end=7, since_ms=DAY_MS), Cardinality()))
     for day, block, found in (
         (DAY, block_number(5, 7), 1),
         (DAY, block_number(5, 6), 0),
@@ -102,7 +101,7 @@ def test_edges_come_back_as_they_went_in(client: Client) -> None:
 def test_histograms_of_windows_are_added_by_the_server(client: Client) -> None:
     for end in (1, 2):
         spans = [Made(duration=duration) for duration in (1_000, 5_000 * end)]
-        store(client, "red", red_rows(facts([record_of(0, *spans)], end=end, since_ms=DAY_MS), Cardinality()))
+        store(client, "red", measured(facts([record_of(0, *spans)], end=end, since_ms=DAY_MS), Cardinality()))
     ((buckets, counts),) = client.query("SELECT sumMap(buckets, counts) AS h FROM red").result_rows[0]
     assert list(counts) == [2.0, 1.0, 1.0]
     assert list(buckets) == [159, 196, 212]

@@ -12,7 +12,6 @@ import pytest
 
 from otelhouse.bus.contract import Record
 from processor.traces.cardinality import OVERFLOW, Admitted, Cardinality
-from processor.traces.red import red_rows
 from schema.signal import Signal
 from tests.processor import oracle, requests
 from tests.processor.traces.made import (
@@ -28,6 +27,7 @@ from tests.processor.traces.made import (
     Made,
     bucket,
     facts,
+    measured,
     plain,
     record_of,
 )
@@ -36,7 +36,7 @@ SECOND, DAY_MS = 1_000_000_000, 86_400_000
 
 
 def rows(*spans: Made, limit: int = 100, dimensions: tuple[str, ...] = ()) -> pa.RecordBatch:
-    return red_rows(facts([record_of(0, *spans)]), Cardinality(limit), dimensions)
+    return measured(facts([record_of(0, *spans)]), Cardinality(), max_series=limit, dimensions=dimensions)
 
 
 def test_spans_of_a_series_and_ten_seconds_are_one_row() -> None:
@@ -88,7 +88,7 @@ def test_tenants_and_classes_are_kept_apart() -> None:
         record_of(2, Made(), retention_class=3),
         record_of(3, Made()),
     ]
-    found = red_rows(facts(records), Cardinality(1))
+    found = measured(facts(records), Cardinality(), max_series=1)
     assert plain(found, "tenant", "class", "spans", "overflow") == [
         ("acme", 0, 2, False), ("blue", 0, 1, False), ("acme", 3, 1, False)]  # fmt: skip
 
@@ -109,7 +109,7 @@ def test_dimensions_are_looked_for_in_the_span_then_in_its_resource() -> None:
 def test_no_spans_are_no_rows() -> None:
     assert rows().num_rows == 0
     assert rows(dimensions=("a", "b")).num_rows == 0
-    assert red_rows(facts([]), Cardinality(), ("a",)).num_rows == 0
+    assert measured(facts([]), Cardinality(), dimensions=("a",)).num_rows == 0
 
 
 def test_series_beyond_the_limit_are_counted_together() -> None:
@@ -125,12 +125,11 @@ def test_series_beyond_the_limit_are_counted_together() -> None:
 
 
 def test_a_series_admitted_stays_for_the_day_and_the_next_begins_anew() -> None:
-    cardinality = Cardinality(2)
+    cardinality = Cardinality()
 
     def operations(day: int, *names: str) -> list[str]:
-        found = red_rows(
-            facts([record_of(0, *(Made(name=name) for name in names))], since_ms=day * DAY_MS), cardinality
-        )
+        window = facts([record_of(0, *(Made(name=name) for name in names))], since_ms=day * DAY_MS)
+        found = measured(window, cardinality, max_series=2)
         return found.column("operation").to_pylist()
 
     assert operations(1, "a") == ["a"]
@@ -196,7 +195,7 @@ def counted(records: list[Record], dimensions: tuple[str, ...], limit: int) -> d
 @pytest.mark.parametrize("dimensions", [(), ("host.name", "http.method", "process.pid")])
 def test_rows_are_what_counting_span_by_span_says(seed: int, limit: int, dimensions: tuple[str, ...]) -> None:
     records = made_at_random(random.Random(seed), 60)
-    found = red_rows(facts(records), Cardinality(limit), dimensions)
+    found = measured(facts(records), Cardinality(), max_series=limit, dimensions=dimensions)
     key = ("tenant", "class", "time", "service", "operation", "kind", "status", "entry", "dimensions")
     values = ("requests", "spans", "duration_ns", "buckets", "counts")
     actual = {}
@@ -217,13 +216,13 @@ def test_a_day_cut_anywhere_and_restored_from_its_rows_goes_on_the_same(seed: in
     records = made_at_random(rng, 40)
     cuts = [0, *sorted(rng.sample(range(1, 40), 6)), 40]
     windows = [facts(records[a:b], end=b, since_ms=19_700 * DAY_MS) for a, b in pairwise(cuts)]
-    whole, stored = Cardinality(20), []
-    dimensions = ("host.name",)
+    whole, stored = Cardinality(), []
+    rule = {"max_series": 20, "dimensions": ("host.name",)}
     for window in windows:
-        restored = Cardinality(20)
+        restored = Cardinality()
         restored.restore(19_700, (row for part in stored for row in admitted_rows(part)))
-        expected = red_rows(window, whole, dimensions)
-        assert red_rows(window, restored, dimensions).equals(expected)
+        expected = measured(window, whole, **rule)
+        assert measured(window, restored, **rule).equals(expected)
         stored.append(expected)
 
 
