@@ -26,6 +26,7 @@ MAX_COST = 1_000
 
 _DATABASE = {
     "services": 50,
+    "operations": 50,
     "serviceGraph": 50,
     "trace": 50,
     "traces": 50,

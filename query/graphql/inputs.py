@@ -18,6 +18,7 @@ from query.source import Range
 LONGEST_TEXT = 4_096
 MOST_MATCHES = 20
 LARGEST_PAGE = 1_000
+MOST_DIMENSIONS = 8
 
 strawberry.enum(
     MatchOp,
@@ -128,6 +129,14 @@ def given_text(name: str, value: str | None) -> str | None:
     if len(value) > LONGEST_TEXT:
         raise BadInput(f"{name}: longer than {LONGEST_TEXT} characters")
     return value
+
+
+def to_dimensions(keys: list[str] | None) -> tuple[str, ...]:
+    """Keys, each once. Raises BadInput, naming the argument, for more than a series can have."""
+    found = tuple(dict.fromkeys(keys or ()))
+    if len(found) > MOST_DIMENSIONS:
+        raise BadInput(f"by: more than {MOST_DIMENSIONS} keys")
+    return tuple(given_text("by", key) or "" for key in found)
 
 
 def _matches(attributes: list[AttributeMatch] | None) -> tuple[Match, ...]:

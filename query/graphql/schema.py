@@ -19,12 +19,14 @@ from query.graphql.inputs import (
     TraceQuery,
     given_text,
     log_conditions,
+    to_dimensions,
     to_page,
     to_range,
     to_trace_id,
     trace_conditions,
 )
 from query.graphql.logs import LogConnection, log_page
+from query.graphql.operations import Operation, to_operation
 from query.graphql.sampling import SamplingDecision, SamplingVolume, to_volume
 from query.graphql.scalars import SCALARS
 from query.graphql.service_graph import ServiceGraph, to_service_graph
@@ -33,6 +35,7 @@ from query.graphql.traces import Info, Trace, TraceConnection, one_trace, trace_
 from query.read.decisions import volumes
 from query.read.exemplars import exemplars
 from query.read.metric_names import metric_names
+from query.read.operations import operations
 from query.read.service_graph import service_graph
 from query.read.services import services
 from query.source import Range
@@ -54,9 +57,24 @@ class Query:
     @strawberry.field(description="Services that took requests in the range (default: the last hour), by name.")
     async def services(self, info: Info, range: TimeRange | None = strawberry.UNSET) -> list[Service]:
         context = info.context
-        now = context.clock.now_ns()
-        wanted = to_range(range) if range else Range(now - _HOUR, now)
+        wanted, now = _range(info, range)
         return [to_service(row) for row in await services(context.database, context.tenant, wanted, now)]
+
+    @strawberry.field(
+        description="Operations of a service in the range (default: the last hour), the busiest 5000 first; "
+        "by the values of the dimensions `by`, which the tenant's rule of kind span_metrics names."
+    )
+    async def operations(
+        self,
+        info: Info,
+        service: str,
+        range: TimeRange | None = strawberry.UNSET,
+        by: list[str] | None = strawberry.UNSET,
+    ) -> list[Operation]:
+        context, name = info.context, given_text("service", service) or ""
+        wanted, now = _range(info, range)
+        found = await operations(context.database, context.tenant, name, wanted, to_dimensions(by), now)
+        return [to_operation(row) for row in found]
 
     @strawberry.field(description="Which services ask which in the range, and whom else.")
     async def service_graph(self, info: Info, range: TimeRange) -> ServiceGraph:
@@ -102,6 +120,12 @@ class Query:
     @strawberry.field(description="Names of metrics as Prometheus knows them, sorted.")
     async def metric_names(self, info: Info, prefix: str | None = strawberry.UNSET) -> list[str]:
         return await metric_names(info.context.database, info.context.tenant, given_text("prefix", prefix) or "")
+
+
+def _range(info: Info, range: TimeRange | None) -> tuple[Range, int]:
+    """(the range asked for, or the last hour; the time now)."""
+    now = info.context.clock.now_ns()
+    return (to_range(range) if range else Range(now - _HOUR, now)), now
 
 
 def _cursor(after: str | None) -> str | None:

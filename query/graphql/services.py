@@ -18,11 +18,4 @@ class Service:
 
 
 def to_service(row: ServiceRow) -> Service:
-    return Service(
-        name=row.name,
-        request_rate=row.request_rate,
-        error_rate=row.error_rate,
-        p50_ms=row.p50_ms,
-        p95_ms=row.p95_ms,
-        p99_ms=row.p99_ms,
-    )
+    return Service(name=row.name, **row.red._asdict())

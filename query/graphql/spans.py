@@ -100,6 +100,11 @@ def optional_id(text: str, zero: str) -> strawberry.ID | None:
     return None if text == zero else strawberry.ID(text)
 
 
+def to_kind(number: int) -> str:
+    """The name of OTLP's number; one that it does not have is as unspecified."""
+    return _KINDS[number] if number < len(_KINDS) else _KINDS[0]
+
+
 def to_spans(found: Spans) -> list[Span]:
     """In the order given."""
     return [_to_span(row, found.resources.get(row.resource, {})) for row in found.rows]
@@ -113,7 +118,7 @@ def _to_span(row: SpanRow, resource: JsonMap) -> Span:
         span_id=strawberry.ID(row.span_id),
         parent_id=optional_id(row.parent_id, ZERO_SPAN),
         name=row.name,
-        kind=_KINDS[row.kind] if row.kind < len(_KINDS) else _KINDS[0],
+        kind=to_kind(row.kind),
         service=row.service,
         start=DateTime(row.start),
         end=DateTime(row.start + row.duration),

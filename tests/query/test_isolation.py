@@ -14,6 +14,7 @@ TRACE, SPAN = "ab" * 16, "cd" * 8
 EVERYTHING = """query($id: ID!, $t: TraceQuery!, $l: LogQuery!, $r: TimeRange!) {
   tenant
   services(range: $r) { name }
+  operations(service: "same", range: $r, by: ["secret"]) { name dimensions }
   serviceGraph(range: $r) { nodes { name } edges { client server } }
   trace(id: $id) { id spanCount services root { name } spans { name attributes resource events { name } }
                    logs { body resource } }
@@ -30,6 +31,7 @@ def _fill(tenant: Tenant, word: str) -> None:
         SpanData(TRACE, SPAN, NOW, name=word, service=word, attributes=data, resource=data, events=event, scope=data)
     )
     tenant.rows.logs(LogData(NOW, word, TRACE, SPAN, service=word, attributes=data, resource=data))
+    tenant.rows.red(SpanData(TRACE, SPAN, NOW, name=word, service="same", dimensions={"secret": word}))
     tenant.rows.metrics(word)
     tenant.rows.edges(EdgeData(word, word, NOW))
 
@@ -50,7 +52,7 @@ def test_two_tenants_with_the_same_ids_see_their_own_data_in_every_field(house: 
         assert (data["trace"]["spanCount"], len(data["traces"]["edges"]), len(data["logs"]["edges"])) == (1, 1, 1)
         assert data["metricNames"] == [own]
         assert others not in str(answer)
-        assert str(answer).count(own) >= 21  # each field says something
+        assert str(answer).count(own) >= 23  # each field says something
 
 
 def test_a_tenant_without_data_sees_nothing_in_any_field(house: House) -> None:
@@ -59,6 +61,7 @@ def test_a_tenant_without_data_sees_nothing_in_any_field(house: House) -> None:
     del data["tenant"]
     assert data == {
         "services": [],
+        "operations": [],
         "serviceGraph": {"nodes": [], "edges": []},
         "trace": None,
         "traces": {"edges": []},

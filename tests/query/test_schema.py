@@ -25,6 +25,7 @@ input LogQuery { range: TimeRange!, service: String, text: String, minSeverity: 
   attributes: [AttributeMatch!] }
 type Query {
   services(range: TimeRange): [Service!]!
+  operations(service: String!, range: TimeRange, by: [String!]): [Operation!]!
   trace(id: ID!): Trace
   traces(query: TraceQuery!, first: Int = 20, after: String): TraceConnection!
   logs(query: LogQuery!, first: Int = 100, after: String): LogConnection!
@@ -36,6 +37,8 @@ enum DecisionState { KEPT DROPPED PENDING UNSAMPLED }
 type SamplingDecision { state: DecisionState! policy: String reason: String! rate: Float decidedAt: DateTime
   ruleVersion: Int }
 type Service { name: String! requestRate: Float! errorRate: Float! p50Ms: Float! p95Ms: Float! p99Ms: Float! }
+type Operation { name: String! kind: String! dimensions: JSON! requestRate: Float! errorRate: Float! p50Ms: Float!
+  p95Ms: Float! p99Ms: Float! }
 type ServiceGraph { nodes: [ServiceNode!]! edges: [ServiceEdge!]! }
 type ServiceNode { name: String! }
 type ServiceEdge { client: String! server: String! requestRate: Float! errorRate: Float! p95Ms: Float! }

@@ -100,6 +100,18 @@ def test_without_a_range_it_is_the_last_hour(tenant: Tenant) -> None:
     assert shop["requestRate"] == pytest.approx(1 / 3600)
 
 
+def test_series_that_dimensions_make_are_added_up(tenant: Tenant) -> None:
+    common = {"time": NOW - SECOND, "span_id": "11" * 8, "trace_id": "22" * 16}
+    tenant.rows.red(
+        *(SpanData(**common, duration=n * 1_000_000, dimensions={"route": f"/{n % 7}"}) for n in range(1, 101)),
+        SpanData(**common, duration=200_000_000, status=2),
+    )
+    (shop,) = tenant.ask(SERVICES, range=MINUTE)
+    assert shop["requestRate"] == pytest.approx(101 / 60)
+    assert shop["errorRate"] == pytest.approx(1 / 101)
+    assert [shop["p50Ms"], shop["p95Ms"]] == pytest.approx([51, 96], rel=0.01 + WITHIN)
+
+
 def test_no_spans_are_no_services(tenant: Tenant) -> None:
     assert tenant.ask(SERVICES) == []
 

@@ -78,6 +78,7 @@ class SpanData:
     scope: dict[str, Any] = field(default_factory=dict)
     events: tuple[Event, ...] = ()
     links: tuple[Link, ...] = ()
+    dimensions: dict[str, str] = field(default_factory=dict)
     log_day: int | None = None
 
 
@@ -271,6 +272,7 @@ class Rows:
             "kind": span.kind,
             "status": span.status,
             "entry": span.kind in (2, 5) or not int(span.parent_id, 16),
+            "dimensions": span.dimensions,
             "requests": span.adjusted_count,
             "spans": 1,
             **_histogram("", span.duration, span.adjusted_count),
