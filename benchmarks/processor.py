@@ -26,7 +26,7 @@ from otelhouse.bus import open_log
 from otelhouse.bus.contract import Outgoing, Record, TopicPartition
 from otelhouse.clickhouse import connect, insert_arrow
 from otelhouse.clock import SystemClock
-from otelhouse.config import ClickHouseSettings, LogSettings
+from otelhouse.config import ClickHouseSettings, LogSettings, ProcessorSettings
 from processor.build import Block, Builder
 from processor.rules import SAMPLING, SPAN_METRICS, PartitionRules, Version
 from processor.sampling.sampler import Sampler
@@ -175,7 +175,7 @@ def _until_stored(settings: LogSettings) -> None:
 
 def _windows(bench: Bench) -> Iterator[Window]:
     """The windows that the processor cuts of the same records, but for the last of each partition."""
-    limits = Limits.of(bench.signal, 3600.0, WINDOW_ROWS, 1, 10.0)
+    limits = Limits.of(bench.signal, ProcessorSettings(window_seconds=3600.0, window_rows=WINDOW_ROWS), 1)
     name = TopicPartition(bench.signal.topic, 0)
     framing = Framing("acme", bench.per_record, 0)
     window = OpenWindow(name, limits, 0, 0, 0)

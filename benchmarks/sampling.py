@@ -15,6 +15,7 @@ from benchmarks.collector.configs import tail_sampling
 from benchmarks.harness import Table, in_turn, measure
 from benchmarks.log_records import TENANT, LogRecords
 from otelhouse.bus.contract import Record, TopicPartition
+from otelhouse.config import ProcessorSettings
 from otelhouse.rules.documents.sampling import parse
 from otelhouse.sampling.config import TailSampling, parse_yaml
 from otelhouse.sampling.decide import decide
@@ -115,7 +116,7 @@ class _InForce:
 
 def _made() -> Iterator[Window]:
     name = TopicPartition(Signal.TRACES.topic, 0)
-    limits = Limits.of(Signal.TRACES, 3600.0, SPANS, PARTITIONS, 10.0)
+    limits = Limits.of(Signal.TRACES, ProcessorSettings(window_seconds=3600.0, window_rows=SPANS), PARTITIONS)
     records = (each for each in LogRecords(PARTITIONS, POOL) if each.partition == 0)
     offset = 0
     for second in range(WINDOWS):

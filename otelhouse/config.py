@@ -157,6 +157,7 @@ class ProcessorSettings(_Section):
     window_seconds: float = Field(default=5.0, gt=0)
     window_rows: int = Field(default=50_000, ge=1)
     edge_seconds: float = Field(default=10.0, ge=0.1, le=300)
+    buffer_bytes: int = Field(default=512 << 20, ge=16 << 20)
 
 
 class QuerySettings(TlsSettings):

@@ -79,11 +79,7 @@ def backtest(
         raise StartupError(f"{policy}: {error}") from None
     clock = SystemClock()
     began = clock.now_ns() // 1_000_000 - int(far.total_seconds() * 1000)
-    processor = settings.processor
-    partitions = settings.log.partitions
-    limits = Limits.of(
-        Signal.TRACES, processor.window_seconds, processor.window_rows, partitions, processor.edge_seconds
-    )
+    limits = Limits.of(Signal.TRACES, settings.processor, settings.log.partitions)
     try:
         log = open_log(settings.log, clock)
         try:

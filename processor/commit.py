@@ -11,7 +11,8 @@ The limits are part of it because blocks that were stored after C must be produc
 operator changed a setting meanwhile: an entry of `w` holds for windows that begin at or after its offset. A change
 is committed before any window is cut by it. A fifth number, `until`, is there where a window ends at an offset
 whatever its size: the newest block that was stored by a group whose commits are lost. A sixth is the number of the
-topic's partitions, a seventh how long a request waits for its other side, each if it is not the usual one.
+topic's partitions, a seventh how long a request waits for its other side, an eighth what waiting traces may hold,
+each if it or one behind it is not the usual one.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from dataclasses import dataclass, replace
 
 from otelhouse.bus.contract import Position
 from processor.stored import Stored
-from processor.window import EDGE_MS, MS_PER_DAY, Limits
+from processor.window import BUFFER_BYTES, EDGE_MS, MS_PER_DAY, Limits
 
 _VERSION = 1
 
@@ -113,8 +114,9 @@ def stored_checkpoint(stored: Stored, oldest: int, limits: Limits) -> Checkpoint
 
 
 def _numbers(limits: Limits) -> tuple[int, ...]:
-    numbers = [limits.span_ms, limits.rows, limits.value_bytes, limits.until, limits.partitions, limits.edge_ms]
-    usual = [0, 1, EDGE_MS]
+    numbers = [limits.span_ms, limits.rows, limits.value_bytes, limits.until, limits.partitions, limits.edge_ms,
+               limits.buffer_bytes]  # fmt: skip
+    usual = [0, 1, EDGE_MS, BUFFER_BYTES]
     while usual and numbers[-1] == usual[-1]:
         numbers.pop()
         usual.pop()

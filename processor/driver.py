@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import queue
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 
 from otelhouse.bus.contract import Consumer, LogError, LogFenced, Record, TopicPartition
@@ -52,10 +52,7 @@ class Driver:
         ticker: Ticker,
         clock: Clock,
         look_up: Callable[[TopicPartition], Stored | None],
-        seconds: float,
-        rows: int,
-        partitions: int,
-        edge_seconds: float,
+        limits: Mapping[str, Limits],
         settle_seconds: float = SETTLE_SECONDS,
     ) -> None:
         self._consumer = consumer
@@ -64,7 +61,7 @@ class Driver:
         self._clock = clock
         self._look_up = look_up
         self._settle_seconds = settle_seconds
-        self._limits = {signal.topic: Limits.of(signal, seconds, rows, partitions, edge_seconds) for signal in Signal}
+        self._limits = limits
         self._owned: dict[TopicPartition, Assignment] = {}
         # Offset of the first record that was polled before its partition was opened, if one was.
         self._unopened: dict[TopicPartition, int | None] = {}

@@ -24,6 +24,7 @@ from processor.sink import Sink
 from processor.stored import LookUp
 from processor.ticks import Ticker
 from processor.traces.opening import TracesStates
+from processor.window import Limits
 from processor.worker import Worker
 from schema.clickhouse_ddl import Layout
 from schema.signal import Signal
@@ -79,8 +80,7 @@ def _process(log: Log, settings: Settings, clock: Clock, stop: threading.Event, 
     producer, reader = log.producer(), log.reader()
     layout = Layout(settings.clickhouse.database, settings.clickhouse.cluster)
     workers: list[Worker] = []
-    wanted = settings.processor
-    limits = (wanted.window_seconds, wanted.window_rows, settings.log.partitions, wanted.edge_seconds)
+    limits = {signal.topic: Limits.of(signal, settings.processor, settings.log.partitions) for signal in Signal}
     states = TracesStates(
         StoredRules(settings.postgres, SAMPLING),
         StoredRules(settings.postgres, SPAN_METRICS),
@@ -88,7 +88,7 @@ def _process(log: Log, settings: Settings, clock: Clock, stop: threading.Event, 
         reader,
     )
     look_up = LookUp(lambda: clickhouse.connect(settings.clickhouse, connections=1, send_seconds=_LOOK_UP_SECONDS))
-    driver = Driver(log.consumer(settings.processor.group), workers, Ticker(producer, clock), clock, look_up, *limits)
+    driver = Driver(log.consumer(settings.processor.group), workers, Ticker(producer, clock), clock, look_up, limits)
     readiness.add("partitions", lambda: _check_partitions(driver))
     building = threading.Lock()
     for number in range(_WORKERS):

@@ -11,11 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from otelhouse.bus.contract import Record, TopicPartition
+from otelhouse.config import ProcessorSettings
 from schema.record import Framing, RuleChange, Votes, block_number
 from schema.signal import Signal
 
 MS_PER_DAY = 86_400_000
 EDGE_MS = 10_000
+BUFFER_BYTES = 512 << 20
 
 # A histogram's bucket takes 16 bytes on the wire and becomes a row, so bytes keep a block of samples under
 # half a million rows; a block of spans or logs is bounded for the sake of memory only.
@@ -27,7 +29,8 @@ class Limits:
     """What ends a window, whichever comes first: milliseconds of log time, OTLP items, bytes of record values.
 
     Or, alone, an offset: `until`, unless it is 0. `partitions`: of the topic, over which a tenant's limits are split;
-    `edge_ms`: log time that a request waits for its other side.
+    `edge_ms`: log time that a request waits for its other side; `buffer_bytes`: what traces that wait may hold, in all
+    partitions.
     """
 
     span_ms: int
@@ -36,12 +39,19 @@ class Limits:
     until: int = 0
     partitions: int = 1
     edge_ms: int = EDGE_MS
+    buffer_bytes: int = BUFFER_BYTES
 
     @classmethod
-    def of(cls, signal: Signal, seconds: float, rows: int, partitions: int, edge_seconds: float) -> Limits:
+    def of(cls, signal: Signal, settings: ProcessorSettings, partitions: int) -> Limits:
         """Limits for a signal's partitions from the operator's settings."""
-        span_ms, edge_ms = max(1, round(seconds * 1000)), round(edge_seconds * 1000)
-        return cls(span_ms, rows, _VALUE_BYTES[signal], partitions=partitions, edge_ms=edge_ms)
+        return cls(
+            span_ms=max(1, round(settings.window_seconds * 1000)),
+            rows=settings.window_rows,
+            value_bytes=_VALUE_BYTES[signal],
+            partitions=partitions,
+            edge_ms=round(settings.edge_seconds * 1000),
+            buffer_bytes=settings.buffer_bytes,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +92,7 @@ class Window:
     partitions: int = 1
     fresh: bool = True
     edge_ms: int = EDGE_MS
+    buffer_bytes: int = BUFFER_BYTES
 
     @property
     def number(self) -> int:
@@ -132,4 +143,5 @@ class OpenWindow:
         return Window(
             self.name, self.start, end, self.log_ms, end_log_ms, tuple(self.entries), self.value_bytes,
             tuple(self.changes), self.limits.partitions, edge_ms=self.limits.edge_ms,
+            buffer_bytes=self.limits.buffer_bytes,
         )  # fmt: skip

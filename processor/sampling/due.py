@@ -13,11 +13,8 @@ from schema.arrays import I64
 
 MOST_TRACE_BYTES = 32 << 20
 """A trace that holds more is decided by what is there."""
-MOST_BUFFER_BYTES = 512 << 20
-"""What traces of the topic may hold, split over its partitions; of a partition that holds more the oldest are decided
-early, until an eighth is free."""
 LEAST_BUFFER_BYTES = 16 << 20
-"""What a partition may hold however many there are."""
+"""What traces of a partition may hold however many there are."""
 EARLY = ("", "no_policy", "num_traces", "trace_bytes", "buffer_bytes")
 """The bounds, by number, as the ledger has them; the first: none, the trace has waited."""
 WAITS = -1
@@ -39,8 +36,11 @@ def due_times(state: I64, rules: Sequence[TailSampling | None]) -> I64:
     return times
 
 
-def bounds(state: I64, rules: Sequence[TailSampling | None], now_ms: int, partitions: int) -> npt.NDArray[np.int8]:
-    """int8[traces]: a number of EARLY for each that is decided now, else WAITS. Traces as they were first seen."""
+def bounds(state: I64, rules: Sequence[TailSampling | None], now_ms: int, buffer_bytes: int) -> npt.NDArray[np.int8]:
+    """int8[traces]: a number of EARLY for each that is decided now, else WAITS. Traces as they were first seen.
+
+    Of a partition that holds more than `buffer_bytes` the oldest are decided early, until an eighth is free.
+    """
     found = np.where(due_times(state, rules) <= now_ms, 0, WAITS).astype(np.int8)
     for place, rule in enumerate(rules):
         of_tenant = state[:, TENANT] == place
@@ -51,9 +51,8 @@ def bounds(state: I64, rules: Sequence[TailSampling | None], now_ms: int, partit
         found[waiting[: max(0, len(waiting) - rule.num_traces)]] = _NUM_TRACES
     found[(found == WAITS) & (state[:, BYTES] > MOST_TRACE_BYTES)] = _TRACE_BYTES
     held = np.cumsum(state[:, BYTES] * (found == WAITS))
-    most = max(LEAST_BUFFER_BYTES, MOST_BUFFER_BYTES // partitions)
-    if len(held) and held[-1] > most:
-        found[(found == WAITS) & (held <= held[-1] - most // 8 * 7)] = _BUFFER_BYTES
+    if len(held) and held[-1] > buffer_bytes:
+        found[(found == WAITS) & (held <= held[-1] - buffer_bytes // 8 * 7)] = _BUFFER_BYTES
     return found
 
 

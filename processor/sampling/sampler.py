@@ -24,7 +24,7 @@ from processor.rules import PartitionRules
 from processor.sampling import ledger, metrics
 from processor.sampling.buffer import Buffer, Pieces
 from processor.sampling.distinct import distinct
-from processor.sampling.due import EARLY, WAITS, bounds, due_times
+from processor.sampling.due import EARLY, LEAST_BUFFER_BYTES, WAITS, bounds, due_times
 from processor.sampling.joined import Part, joined
 from processor.sampling.known import (
     BYTES,
@@ -277,7 +277,7 @@ class Sampler:
 
     def _decide(self, window: Window) -> Iterator[tuple[Decided, Part | None]]:
         rows = self._known.open
-        early = bounds(self._known.state[rows], self._rules_in_force, window.end_log_ms, window.partitions)
+        early = bounds(self._known.state[rows], self._rules_in_force, window.end_log_ms, self._may_hold(window))
         rows, early = rows[early != WAITS], early[early != WAITS]
         if not len(rows):
             return
@@ -286,6 +286,11 @@ class Sampler:
         for place in sorted(np.unique(tenants).tolist(), key=lambda place: self._tenants[place].name):
             chosen = np.flatnonzero(tenants == place)
             yield self._decide_tenant(window, place, rows[chosen], early[chosen])
+
+    @staticmethod
+    def _may_hold(window: Window) -> int:
+        """Bytes of this partition's traces."""
+        return max(LEAST_BUFFER_BYTES, window.buffer_bytes // window.partitions)
 
     def _decide_tenant(
         self, window: Window, place: int, rows: I64, early: npt.NDArray[np.int8]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from otelhouse.bus.contract import Position
@@ -32,3 +34,9 @@ def test_metadata_is_small_and_readable() -> None:
 def test_metadata_of_somebody_else_is_refused(text: str, fault: str) -> None:
     with pytest.raises(CommitError, match=fault):
         read_position(Position(3, text))
+
+
+@pytest.mark.parametrize("limits", [LIMITS, replace(LIMITS, edge_ms=7), replace(LIMITS, partitions=3, buffer_bytes=99)])
+def test_limits_are_read_back_as_they_were(limits: Limits) -> None:
+    checkpoint = first_checkpoint(12, limits)
+    assert read_position(checkpoint.position()) == checkpoint

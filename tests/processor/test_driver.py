@@ -13,14 +13,14 @@ from otelhouse.bus import open_log
 from otelhouse.bus.contract import Log, LogUnavailable, Outgoing, Position, Record, TopicPartition
 from otelhouse.clickhouse import Retryable
 from otelhouse.clock import SystemClock
-from otelhouse.config import LogSettings
+from otelhouse.config import LogSettings, ProcessorSettings
 from processor import metrics
 from processor.assignment import Assignment
 from processor.commit import read_position
 from processor.driver import Driver
 from processor.stored import Stored
 from processor.ticks import Ticker
-from processor.window import Window
+from processor.window import Limits, Window
 from processor.worker import Outcome
 from schema.record import Control, Framing, control_headers
 from schema.signal import Signal
@@ -65,7 +65,9 @@ class Member:
         self.producer = log.producer()
         ticker = Ticker(self.producer, clock)
         workers: list[Any] = [self.notebook]
-        self.driver = Driver(self.consumer, workers, ticker, clock, look_up, 0.2, rows, 1, 10.0, settle_seconds=0.1)
+        settings = ProcessorSettings(window_seconds=0.2, window_rows=rows)
+        limits = {signal.topic: Limits.of(signal, settings, 1) for signal in Signal}
+        self.driver = Driver(self.consumer, workers, ticker, clock, look_up, limits, settle_seconds=0.1)
         self.driver.subscribe()
 
     def until(self, done: Callable[[], bool]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from otelhouse.bus.contract import Record, TopicPartition
 from otelhouse.clock import SystemClock
+from otelhouse.config import ProcessorSettings
 from processor.assignment import Assignment
 from processor.build import Block, Rows
 from processor.commit import first_checkpoint
@@ -23,7 +24,7 @@ from schema.record import Framing
 from schema.signal import Signal
 from tests.processor.requests import request
 
-LIMITS = Limits.of(Signal.TRACES, 1.0, 1, 1, 10.0)
+LIMITS = Limits.of(Signal.TRACES, ProcessorSettings(window_seconds=1.0, window_rows=1), 1)
 VALUE = request(Signal.TRACES, random.Random(1)).SerializeToString()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.processor.sampling.stream import Log, resumed, rule, run, span, traces_of
+from tests.processor.sampling.stream import LIMITS, Log, resumed, rule, run, span, traces_of
 
 ERRORS: dict[str, Any] = {"name": "errors", "type": "status_code", "status_code": {"status_codes": ["ERROR"]}}
 ALL: dict[str, Any] = {"name": "all", "type": "always_sample"}
@@ -126,14 +126,13 @@ def test_a_huge_trace_is_decided_by_what_is_there(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_full_buffer_decides_its_oldest_traces_early(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("processor.sampling.due.MOST_BUFFER_BYTES", 5000)
-    monkeypatch.setattr("processor.sampling.due.LEAST_BUFFER_BYTES", 0)
+    monkeypatch.setattr("processor.sampling.sampler.LEAST_BUFFER_BYTES", 0)
     log = Log()
     log.rule(0, rule(ALL))
     for number in range(100):
         log.spans(number, span(number, 1))
     log.tick(1000)
-    made = run(log)
+    made = run(log, replace(LIMITS, buffer_bytes=5000))
     early = [row["early"] for row in made.rows("decisions")]
     assert 0 < len(early) < 100
     assert set(early) == {"buffer_bytes"}
