@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 import numpy.typing as npt
@@ -45,12 +46,14 @@ class LogRecords:
         self._templates = [made for batch in batches for made in _templates(batch, partitions)]
 
     def __iter__(self) -> Iterator[LogRecord]:
-        turn = 0
-        while True:
-            turn += 1
-            for each in self._templates:
-                each.body[each.ids] = np.frombuffer(turn.to_bytes(4, "big"), np.uint8)
-                yield LogRecord(each.partition, each.framing, each.body.tobytes())
+        for number in count(1):
+            yield from self.turn(number)
+
+    def turn(self, number: int = 1) -> Iterator[LogRecord]:
+        """The pool once."""
+        for each in self._templates:
+            each.body[each.ids] = np.frombuffer(number.to_bytes(4, "big"), np.uint8)
+            yield LogRecord(each.partition, each.framing, each.body.tobytes())
 
 
 def _templates(calls: list[bytes], partitions: int) -> Iterator[_Template]:

@@ -18,14 +18,19 @@ from itertools import count
 from pathlib import Path
 
 from confluent_kafka import Producer
+from pydantic import SecretStr
 
 from benchmarks.collector.configs import Tail, tail_sampling
 from benchmarks.collector.process import Contestant, our_processor, tail_collector
 from benchmarks.harness import Cost, Table, cpu_of
 from benchmarks.log_records import TENANT, LogRecords
+from otelhouse import postgres
 from otelhouse.bus import open_log
 from otelhouse.clock import SystemClock
-from otelhouse.config import LogSettings
+from otelhouse.config import LogSettings, PostgresSettings
+from otelhouse.rules.effects import Effect, record
+from otelhouse.rules.rule import Kind
+from otelhouse.rules.store import Change, RuleStore
 from schema.signal import Signal
 from tests.processor.sampling.in_force import put_in_force
 from tests.processor.storage import fresh_database
@@ -78,6 +83,8 @@ class Race:
             mine, both = self._decided_by_us(spans)
             table.add("ours, all of it, to ClickHouse", mine)
             table.add("the same with ClickHouse's CPU", both)
+            with self._nothing_measured():
+                table.add("ours, tail sampling alone", self._decided_by_us(spans)[0])
         table.show()
 
     def weigh(self, rounds: int, spans: int, size: int) -> None:
@@ -87,7 +94,7 @@ class Race:
             if self.binary is not None:
                 with self._collector(self.binary, Tail()) as server:
                     found.setdefault("Collector", []).append(_held(server, spans, spans))
-            with self._ours("sampling_waiting_bytes") as server:
+            with self.processor("sampling_waiting_bytes") as server:
                 found.setdefault("ours", []).append(_held(server, spans, size))
         sys.stdout.write(f"\n{spans:,} spans of {size / spans:.0f} bytes wait: memory above that without any, a span\n")
         for name, each in found.items():
@@ -105,7 +112,7 @@ class Race:
     def _decided_by_us(self, spans: int) -> tuple[Cost, Cost]:
         """(the processor, and with ClickHouse)"""
         assert self.clickhouse.process is not None
-        with self._ours("sampling_spans_total") as server:
+        with self.processor("sampling_spans_total") as server:
             pid = self.clickhouse.process.pid
             begun, before, storing = time.monotonic(), server.cpu(), cpu_of(pid)
             server.until_done(spans)
@@ -121,7 +128,21 @@ class Race:
             yield server
 
     @contextmanager
-    def _ours(self, metric: str) -> Iterator[Contestant]:
+    def _nothing_measured(self) -> Iterator[None]:
+        """No RED metrics and no service graph, for processors that start in here; no record of the log says so."""
+        wanted = Change(TENANT, Kind.SPAN_METRICS, {"red": False, "service_graph": False})
+        with postgres.connect(PostgresSettings(url=SecretStr(self.postgres_url))) as connection:
+            (applied,) = RuleStore(connection).apply([wanted], "benchmark")
+            parts = range(PARTITIONS)
+            record(connection, [Effect(wanted.kind, TENANT, applied.version, TOPIC, part, 0) for part in parts])
+            try:
+                yield
+            finally:
+                connection.execute("DELETE FROM rule_effects WHERE kind = %s", (wanted.kind,))
+
+    @contextmanager
+    def processor(self, metric: str, **more: str) -> Iterator[Contestant]:
+        """Ours, on a database and in a group of its own; see our_processor for `metric`. `more` environment."""
         run = f"run_{next(self.runs)}"
         fresh_database(self.clickhouse.url, run)
         environment = {
@@ -131,6 +152,7 @@ class Race:
             "OTELHOUSE_CLICKHOUSE_URL": self.clickhouse.url,
             "OTELHOUSE_CLICKHOUSE_DATABASE": run,
             "OTELHOUSE_PROCESSOR_GROUP": run,
+            **more,
         }
         with our_processor(environment, metric) as server:
             server.pin(SERVER_CORE)
@@ -156,7 +178,7 @@ def _put_in_force(log_url: str, postgres_url: str, wait_seconds: int) -> None:
     log.close()
 
 
-def _fill(broker: str, spans: int, rate: int) -> tuple[int, int]:
+def fill(broker: str, spans: int, rate: int) -> tuple[int, int]:
     """Put spans into the log at a steady pace, by which log time goes -> (spans, bytes)."""
     producer = Producer({"bootstrap.servers": broker, "acks": "all", "linger.ms": 5, "message.max.bytes": 1_000_000})
     put = size = 0
@@ -173,7 +195,7 @@ def _fill(broker: str, spans: int, rate: int) -> tuple[int, int]:
 
 
 @contextmanager
-def _race(clickhouse: ClickHouse, wait_seconds: int, binary: Path | None, runs: Iterator[int]) -> Iterator[Race]:
+def race(clickhouse: ClickHouse, wait_seconds: int, binary: Path | None, runs: Iterator[int]) -> Iterator[Race]:
     with tempfile.TemporaryDirectory() as directory, embedded_server() as server, server.database() as url:
         migrate_postgres(url)
         broker = KafkaBroker(Path(directory) / "kafka")
@@ -202,10 +224,10 @@ def main() -> None:
     try:
         with tempfile.TemporaryDirectory() as directory, start_clickhouse(Path(directory)) as clickhouse:
             if plan.held:
-                with _race(clickhouse, LONG_WAIT_SECONDS, binary, runs) as race:
-                    race.weigh(plan.rounds, *_fill(race.broker, plan.held, plan.rate))
+                with race(clickhouse, LONG_WAIT_SECONDS, binary, runs) as found:
+                    found.weigh(plan.rounds, *fill(found.broker, plan.held, plan.rate))
             if plan.spans:
-                with _race(clickhouse, WAIT_SECONDS, binary, runs) as race:
-                    race.compare(plan, _fill(race.broker, plan.spans, plan.rate)[0])
+                with race(clickhouse, WAIT_SECONDS, binary, runs) as found:
+                    found.compare(plan, fill(found.broker, plan.spans, plan.rate)[0])
     finally:
         os.sched_setaffinity(0, cores)
