@@ -143,8 +143,11 @@ def _rows(facts: SpanFacts, codes: I64, series: _Series) -> Groups:
 
 
 def _services(facts: SpanFacts, rows: I64, unknown: Mask) -> pa.Array:
-    texts = pa.concat_arrays([facts.services.cast(pa.string()), pa.array([OVERFLOW])])
-    places = np.where(unknown, len(texts) - 1, facts.service[rows]).astype(np.int32)
+    texts = facts.services.cast(pa.string())
+    beyond = pc.index(texts, OVERFLOW).as_py()
+    if beyond < 0:  # a service may be called so, and ClickHouse takes no words that are there twice
+        beyond, texts = len(texts), pa.concat_arrays([texts, pa.array([OVERFLOW])])
+    places = np.where(unknown, beyond, facts.service[rows]).astype(np.int32)
     return pa.DictionaryArray.from_arrays(pa.array(places), texts)
 
 

@@ -14,7 +14,7 @@ from clickhouse_connect.driver.client import Client
 
 from otelhouse.clickhouse import connect, insert_arrow
 from otelhouse.config import ClickHouseSettings
-from processor.traces.cardinality import Admitted, Cardinality, admitted_query
+from processor.traces.cardinality import OVERFLOW, Admitted, Cardinality, admitted_query
 from processor.traces.graph import WAIT_MS, ServiceGraph
 from schema.record import block_number
 from tests.processor.storage import create_tables
@@ -105,3 +105,10 @@ def test_histograms_of_windows_are_added_by_the_server(client: Client) -> None:
     ((buckets, counts),) = client.query("SELECT sumMap(buckets, counts) AS h FROM red").result_rows[0]
     assert list(counts) == [2.0, 1.0, 1.0]
     assert list(buckets) == [159, 196, 212]
+
+
+def test_a_service_called_like_the_overflow_is_stored(client: Client) -> None:
+    made = [Made(service=OVERFLOW), Made(service="b"), Made(service=OVERFLOW, name="c")]
+    rows = measured(facts([record_of(0, *made)], end=1, since_ms=DAY_MS), Cardinality(), max_series=1)
+    store(client, "red", rows)
+    assert stored(client, "red", rows, block_number(5, 1)) == sent(rows)
