@@ -82,11 +82,12 @@ class Builder:
 
     def _traces(self, batch: Batch, made: Made) -> Iterator[tuple[str, pa.RecordBatch, bool]]:
         taken = made.taken
-        resources = identify(taken.stored)
+        resources = made.stored.resources
         yield "resources", self._resources.rows(taken.stored, resources), True
         yield "spans", span_rows(taken.stored, resources, taken.weights), False
         yield "trace_index", index_rows(batch, taken.waits), False
         yield "red", made.red, False
+        yield "red_exemplars", made.exemplars, False
         yield "service_edges", made.edges, False
         if taken.decisions is not None:
             yield "decisions", taken.decisions, False

@@ -19,6 +19,7 @@ _TIMES = {
     "trace_index": ("min_time", "max_time"),
     "decisions": ("decided", "decided"),
     "red": ("time", "time"),
+    "red_exemplars": ("time", "time"),
     "service_edges": ("time", "time"),
     "series": None,
     "resources": None,

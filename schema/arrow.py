@@ -170,6 +170,21 @@ RED = _table(
     _BLOCK,
 )
 
+RED_EXEMPLARS = _table(
+    _PLACE,
+    {
+        "time": _NS,
+        "service": _WORD,
+        "operation": pa.string(),
+        "kind": pa.uint8(),
+        "status": pa.uint8(),
+        "duration_ns": pa.int64(),
+        "trace_id": _TRACE_ID,
+        "span_id": _SPAN_ID,
+    },
+    _BLOCK,
+)
+
 SERVICE_EDGES = _table(
     _PLACE,
     {
@@ -200,6 +215,7 @@ TABLES: dict[str, pa.Schema] = {
     "samples": SAMPLES,
     "exemplars": EXEMPLARS,
     "red": RED,
+    "red_exemplars": RED_EXEMPLARS,
     "service_edges": SERVICE_EDGES,
 }
 """Schema of every table that the processor writes, by table name."""

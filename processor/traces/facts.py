@@ -10,10 +10,12 @@ import pyarrow as pa
 
 from processor.batch import Batch
 from processor.resources import Resources
+from processor.traces.groups import Groups
 from processor.traces.spans import durations
 from processor.traces.weight import adjusted_counts
 from schema.arrays import F64, I32, I64, U8, U64, Mask
 from schema.durations import BUCKET_SECONDS
+from schema.wire.distinct import distinct
 
 LAST_KIND, LAST_STATUS = 5, 2
 SERVER, CLIENT, PRODUCER, CONSUMER, ERROR = 2, 3, 4, 5, 2
@@ -80,6 +82,14 @@ class SpanFacts:
         """Number among `services`."""
         of_resources: I64 = self.resources.services.indices.to_numpy().astype(np.int64)
         return of_resources[self.resource]
+
+    @cached_property
+    def operations(self) -> Groups:
+        """Spans of the same service and name."""
+        named = self.column("name")
+        name, names = distinct(named)
+        # A name that is absent is empty, too.
+        return Groups.by(self.service * (len(names) + 1) + np.where(named.len > 0, name + 1, 0))
 
     @cached_property
     def kind(self) -> I64:

@@ -31,7 +31,6 @@ from schema.arrays import I64, U64, Mask
 from schema.arrow import RED
 from schema.hash import xxh64_bytes
 from schema.wire import Owner
-from schema.wire.distinct import distinct
 
 _CLASSES = 256
 
@@ -106,12 +105,8 @@ def _series(
     dimensions: list[_Dimension],
     cardinality: Cardinality,
 ) -> _Series:
-    named = facts.column("name")
-    name, names = distinct(named)
-    # A name that is absent is empty, too.
-    groups = Groups.by(facts.service * (len(names) + 1) + np.where(named.len > 0, name + 1, 0))
     version = rules.of_call[facts.call]
-    groups = groups.split(version * CODES + codes, len(rules.says) * CODES)
+    groups = facts.operations.split(version * CODES + codes, len(rules.says) * CODES)
     for dimension in dimensions:
         groups = groups.split(dimension.code, len(dimension.values) + 1)
     first = groups.first
@@ -121,7 +116,7 @@ def _series(
     for dimension in dimensions:
         parts += dimension.hashes(first)
     tenant = facts.batch.tenant_hash[facts.call[first]]
-    hashes = series_hashes(tenant, service, named.take(first).hash(), codes[first], parts)
+    hashes = series_hashes(tenant, service, facts.column("name").take(first).hash(), codes[first], parts)
     limits = [
         (facts.batch.tenants[place], says.max_series)
         for place, says in zip(rules.tenant.tolist(), rules.says, strict=True)

@@ -21,10 +21,12 @@ from processor.rules import PartitionRules
 from processor.sampling.sampler import Sampler, Taken, Waiting
 from processor.traces import metrics
 from processor.traces.cardinality import Cardinality
+from processor.traces.exemplars import exemplar_rows
 from processor.traces.facts import SpanFacts
 from processor.traces.graph import ServiceGraph
 from processor.traces.red import red_rows
 from processor.window import Window
+from schema.arrays import Mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +42,12 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What a window of spans yields beside its rows of spans and `trace_index`."""
+    """What a window of spans yields beside its rows of spans and `trace_index`. `stored`: the spans to store now."""
 
     taken: Taken
+    stored: SpanFacts
     red: pa.RecordBatch
+    exemplars: pa.RecordBatch
     edges: pa.RecordBatch
     left: Left
 
@@ -91,10 +95,19 @@ class TracesState:
         metrics.UNMET.inc(graph.unmet - unmet)
         metrics.EVICTED.inc(graph.evicted - evicted)
         taken = self._sampler.take(batch)
+        stored = facts if taken.stored is batch else SpanFacts(taken.stored, identify(taken.stored))
+        exemplars = exemplar_rows(stored.of(self._measured_at_end(taken.stored)))
         needed = self._needed(graph)
         opened = min((each for each in (taken.opened, needed) if each), key=lambda each: each.offset, default=None)
         due = min((each for each in (taken.due_ms, graph.due_ms) if each is not None), default=None)
-        return Made(taken, red, edges, Left(opened, needed.offset if needed else None, due, taken.waiting))
+        return Made(
+            taken, stored, red, exemplars, edges, Left(opened, needed.offset if needed else None, due, taken.waiting)
+        )
+
+    def _measured_at_end(self, stored: Batch) -> Mask:
+        """By call, whose records may be long past: whether the tenant has RED metrics as the window ends."""
+        red = [self._rules.version(name, stored.window.end).says.red for name in stored.tenants]
+        return np.array(red, np.bool_)[stored.tenant]
 
     def _graph_of(self, window: Window) -> ServiceGraph:
         """The graph; a new one where the operator has changed how long it waits."""

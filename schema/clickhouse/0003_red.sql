@@ -32,6 +32,31 @@ SETTINGS ${durable};
 
 ${read:red};
 
+-- The slowest of the spans that a window stored, one for each service, operation, kind and status: traces to look at.
+CREATE TABLE IF NOT EXISTS ${write:red_exemplars} ${on_cluster}
+(
+    tenant LowCardinality(String),
+    class UInt8,
+    day Date,
+    time DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    service LowCardinality(String),
+    operation LowCardinality(String),
+    kind UInt8,
+    status UInt8,
+    duration_ns Int64 CODEC(ZSTD(1)),
+    trace_id FixedString(16) CODEC(ZSTD(1)),
+    span_id FixedString(8) CODEC(ZSTD(1)),
+    block UInt64 CODEC(Delta(8), ZSTD(1)),
+    INDEX time_range time TYPE minmax GRANULARITY 1,
+    INDEX block_range block TYPE minmax GRANULARITY 1
+)
+ENGINE = ${engine:MergeTree}
+PARTITION BY (class, day)
+ORDER BY (tenant, service, operation, time)
+SETTINGS ${durable};
+
+${read:red_exemplars};
+
 -- Requests from one service to another. `connection`: '' a call, 'messaging_system', 'database', or 'virtual_node'.
 -- `virtual`: which end sent no spans, 'client' or 'server'; '' neither.
 CREATE TABLE IF NOT EXISTS ${write:service_edges} ${on_cluster}

@@ -16,6 +16,7 @@ BLOCK_TABLES = (
     "decisions",
     "sampler_states",
     "red",
+    "red_exemplars",
     "service_edges",
     "logs",
     "samples",

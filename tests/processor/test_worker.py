@@ -89,4 +89,4 @@ def test_rows_that_cannot_be_stored_stop_their_partition_alone_and_others_descri
     worker.join(30)
     assert [outcomes.get(timeout=1).stored for _ in range(2)] == [False, True]
     assert [(table, rows.num_rows > 0) for table, rows in sink.shared] == [("resources", True)]
-    assert {each.table for each in sink.blocks} == {"spans", "trace_index", "red"}
+    assert {each.table for each in sink.blocks} == {"spans", "trace_index", "red", "red_exemplars"}

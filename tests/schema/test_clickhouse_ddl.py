@@ -9,7 +9,18 @@ import pytest
 from schema.clickhouse_ddl import Layout, render
 from schema.migrations import migrations
 
-TABLES = {"spans", "trace_index", "logs", "resources", "series", "samples", "exemplars", "red", "service_edges"}
+TABLES = {
+    "spans",
+    "trace_index",
+    "logs",
+    "resources",
+    "series",
+    "samples",
+    "exemplars",
+    "red",
+    "red_exemplars",
+    "service_edges",
+}
 
 
 def _all(layout: Layout) -> list[str]:

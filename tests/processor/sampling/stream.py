@@ -30,7 +30,7 @@ from schema.signal import Signal
 
 NAME = TopicPartition(Signal.TRACES.topic, 1)
 LIMITS = Limits(span_ms=1000, rows=1000, value_bytes=100_000, edge_ms=2000)
-TABLES = ("spans", "trace_index", "decisions", "sampler_states", "red", "service_edges")
+TABLES = ("spans", "trace_index", "decisions", "sampler_states", "red", "red_exemplars", "service_edges")
 MOST = 12
 """Series of a tenant."""
 Row = dict[str, Any]

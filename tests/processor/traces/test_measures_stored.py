@@ -15,6 +15,7 @@ from clickhouse_connect.driver.client import Client
 from otelhouse.clickhouse import connect, insert_arrow
 from otelhouse.config import ClickHouseSettings
 from processor.traces.cardinality import OVERFLOW, Admitted, Cardinality, admitted_query
+from processor.traces.exemplars import exemplar_rows
 from processor.traces.graph import WAIT_MS, ServiceGraph
 from schema.record import block_number
 from tests.processor.storage import create_tables
@@ -55,9 +56,9 @@ def _told(row: tuple[Any, ...]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Times in seconds, maps as lists of pairs."""
+    """Times in whole seconds, maps as lists of pairs."""
     if isinstance(value, datetime):
-        return value.timestamp()
+        return int(value.timestamp())
     return list(value.items()) if isinstance(value, dict) else value
 
 
@@ -105,6 +106,15 @@ def test_histograms_of_windows_are_added_by_the_server(client: Client) -> None:
     ((buckets, counts),) = client.query("SELECT sumMap(buckets, counts) AS h FROM red").result_rows[0]
     assert list(counts) == [2.0, 1.0, 1.0]
     assert list(buckets) == [159, 196, 212]
+
+
+def test_exemplars_come_back_as_they_went_in(client: Client) -> None:
+    rows = exemplar_rows(facts(test_red.made_at_random(random.Random(6), 40)))
+    assert rows.num_rows > 20
+    store(client, "red_exemplars", rows)
+    assert stored(client, "red_exemplars", rows, block_number(5, 100)) == sent(rows)
+    times = client.query("SELECT toUnixTimestamp64Nano(time) FROM red_exemplars").result_rows
+    assert sorted(time for (time,) in times) == sorted(rows.column("time").cast(pa.int64()).to_pylist())
 
 
 def test_a_service_called_like_the_overflow_is_stored(client: Client) -> None:
