@@ -15,6 +15,7 @@ from query.graphql.sampling import SamplingDecision, to_decision
 from query.graphql.spans import Span, to_spans
 from query.read.decisions import decisions
 from query.read.logs import Logs, logs_of_traces
+from query.read.red_exemplars import Asked, OfOperations, red_exemplars
 from query.read.spans import Extent, Spans, extent, spans
 
 
@@ -28,6 +29,7 @@ class Loaders:
         self._spans = DataLoader[str, list[Span]](load_fn=self._load_spans)
         self._span = DataLoader[tuple[str, str], Span | None](load_fn=self._load_span)
         self._decision = DataLoader[str, SamplingDecision | None](load_fn=self._load_decisions)
+        self._red_exemplars = DataLoader[Asked, OfOperations](load_fn=self._load_red_exemplars)
         self._logs = DataLoader[str, list[LogRecord]](load_fn=self._load_logs)
 
     async def extent(self, trace_ids: Sequence[str]) -> Extent | None:
@@ -48,6 +50,12 @@ class Loaders:
 
     async def decision(self, trace_id: str) -> SamplingDecision | None:
         return await self._decision.load(trace_id)
+
+    async def red_exemplars(self, asked: Asked) -> OfOperations:
+        return await self._red_exemplars.load(asked)
+
+    async def _load_red_exemplars(self, asked: list[Asked]) -> list[OfOperations]:
+        return [await red_exemplars(self._database, self._tenant, each) for each in asked]
 
     async def _load_decisions(self, trace_ids: list[str]) -> list[SamplingDecision | None]:
         found = await decisions(self._database, self._tenant, trace_ids)

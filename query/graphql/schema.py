@@ -32,6 +32,7 @@ from query.graphql.scalars import SCALARS
 from query.graphql.service_graph import ServiceGraph, to_service_graph
 from query.graphql.services import Service, to_service
 from query.graphql.traces import Info, Trace, TraceConnection, one_trace, trace_page
+from query.read.buckets import steps
 from query.read.decisions import volumes
 from query.read.exemplars import exemplars
 from query.read.metric_names import metric_names
@@ -74,7 +75,8 @@ class Query:
         context, name = info.context, given_text("service", service) or ""
         wanted, now = _range(info, range)
         found = await operations(context.database, context.tenant, name, wanted, to_dimensions(by), now)
-        return [to_operation(row) for row in found]
+        instants = steps(wanted, now).instants
+        return [to_operation(row, name, instants) for row in found]
 
     @strawberry.field(description="Which services ask which in the range, and whom else.")
     async def service_graph(self, info: Info, range: TimeRange) -> ServiceGraph:

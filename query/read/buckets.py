@@ -18,6 +18,11 @@ class Steps(NamedTuple):
     range: Range
     seconds: float
 
+    @property
+    def instants(self) -> Range:
+        """From the first of their nanoseconds to the last."""
+        return Range(self.range.start, self.range.end + _STEP - 1)
+
 
 def steps(range: Range, now: int) -> Steps:
     """Of a range, at a time in nanoseconds. A range that ends where ten seconds begin does not touch these."""

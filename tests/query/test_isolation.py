@@ -14,7 +14,7 @@ TRACE, SPAN = "ab" * 16, "cd" * 8
 EVERYTHING = """query($id: ID!, $t: TraceQuery!, $l: LogQuery!, $r: TimeRange!) {
   tenant
   services(range: $r) { name }
-  operations(service: "same", range: $r, by: ["secret"]) { name dimensions }
+  operations(service: "same", range: $r, by: ["secret"]) { name dimensions exemplars { spanId durationMs } }
   serviceGraph(range: $r) { nodes { name } edges { client server } }
   trace(id: $id) { id spanCount services root { name } spans { name attributes resource events { name } }
                    logs { body resource } }
@@ -32,6 +32,7 @@ def _fill(tenant: Tenant, word: str) -> None:
     )
     tenant.rows.logs(LogData(NOW, word, TRACE, SPAN, service=word, attributes=data, resource=data))
     tenant.rows.red(SpanData(TRACE, SPAN, NOW, name=word, service="same", dimensions={"secret": word}))
+    tenant.rows.red_exemplars(SpanData(TRACE, SPAN, NOW, len(word), name=word, service="same"))
     tenant.rows.metrics(word)
     tenant.rows.edges(EdgeData(word, word, NOW))
 
@@ -52,6 +53,7 @@ def test_two_tenants_with_the_same_ids_see_their_own_data_in_every_field(house: 
         assert (data["trace"]["spanCount"], len(data["traces"]["edges"]), len(data["logs"]["edges"])) == (1, 1, 1)
         assert data["metricNames"] == [own]
         assert others not in str(answer)
+        assert data["operations"][0]["exemplars"] == [{"spanId": SPAN, "durationMs": len(own) / 1e6}]
         assert str(answer).count(own) >= 23  # each field says something
 
 

@@ -13,7 +13,7 @@ from query import database
 from query.database import CONCURRENT, LIMITS, WAITING, Database
 from query.errors import LimitExceeded, Unavailable
 from query.plan.sql import statement
-from query.plan.tree import Alias, Call, Column, Number, Select, call
+from query.plan.tree import Alias, Call, Column, Number, Select, call, equals, text
 from query.read.spans import extent, identifiers
 from query.source import Range, source
 from tests.query.house import NOW, House, Tenant
@@ -124,3 +124,12 @@ def test_what_was_measured_is_found_by_its_time(house: House, tenant: Tenant, ta
     assert "time_range" in plan
     keys = plan[plan.index("PrimaryKey") :]
     assert "(time in (-Inf, '1750000000" in keys[: keys.index("Granules")]
+
+
+def test_exemplars_of_a_service_are_found_without_those_of_others(house: House, tenant: Tenant) -> None:
+    tenant.rows.red_exemplars(SpanData("ab" * 16, "11" * 8, NOW))
+    narrow = source("red_exemplars", tenant.name, Range(NOW, NOW + 1))
+    columns = (Alias(Column("duration_ns"), "d"),)
+    plan = _plan(house, Select(columns, narrow, where=(equals(Column("service"), text("shop")),)))
+    assert "time_range" in plan
+    assert "(service in ['shop', 'shop'])" in plan[plan.index("PrimaryKey") :]

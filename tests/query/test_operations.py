@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from query.timestamps import render
 from tests.query.house import NOW, Tenant
 from tests.support.rows import SECOND, SpanData
 
@@ -69,6 +70,55 @@ def test_keys_are_as_many_as_a_series_may_have(tenant: Tenant) -> None:
     assert tenant.ask(OPERATIONS, by=list("abcdefgh")) == []
     assert tenant.error(OPERATIONS, by=list("abcdefghi")) == ("BAD_INPUT", "by: more than 8 keys")
     assert tenant.error(OPERATIONS, by=["a" * 5000])[1] == "by: longer than 4096 characters"
+
+
+EXEMPLARS = """query($range: TimeRange, $by: [String!], $first: Int) {
+  operations(service: "shop", range: $range, by: $by) {
+    name kind dimensions exemplars(first: $first) { time durationMs traceId spanId status } } }"""
+
+
+def exemplar(number: int, milliseconds: int, time: int = NOW - SECOND, **said: Any) -> SpanData:
+    return SpanData(f"{number:032x}", f"{number:016x}", time, milliseconds * 1_000_000, **said)
+
+
+def test_exemplars_are_the_slowest_of_an_operation(tenant: Tenant) -> None:
+    tenant.rows.red(measured("GET /", 2), measured("GET /", kind=3))
+    tenant.rows.red_exemplars(
+        *(exemplar(n, n, name="GET /", status=2 * (n == 7)) for n in (3, 9, 1, 7, 5, 2, 8)),
+        exemplar(20, 20, name="GET /", service="bank"),
+        exemplar(21, 21, name="POST /"),
+        exemplar(22, 22, name="GET /", kind=3),
+        exemplar(23, 23, NOW - 3600 * SECOND, name="GET /"),
+    )
+    server, client = tenant.ask(EXEMPLARS, range=MINUTE, first=3)
+    assert server["exemplars"] == [
+        {"time": "2025-06-15T15:06:39Z", "durationMs": n, "traceId": f"{n:032x}", "spanId": f"{n:016x}",
+         "status": "ERROR" if n == 7 else "UNSET"}
+        for n in (9, 8, 7)
+    ]  # fmt: skip
+    assert [each["durationMs"] for each in client["exemplars"]] == [22]
+    assert [each["durationMs"] for each in tenant.ask(EXEMPLARS, range=MINUTE)[0]["exemplars"]] == [9, 8, 7, 5, 3]
+
+
+def test_exemplars_lie_in_the_tens_of_seconds_that_the_range_touches(tenant: Tenant) -> None:
+    tenant.rows.red(measured("GET /", time=NOW - 15 * SECOND))
+    inside, outside = (NOW - 20 * SECOND, NOW - 10 * SECOND - 1), (NOW - 20 * SECOND - 1, NOW - 10 * SECOND)
+    tenant.rows.red_exemplars(*(exemplar(n, n, time, name="GET /") for n, time in enumerate((*inside, *outside), 1)))
+    (found,) = tenant.ask(EXEMPLARS, range={"start": render(NOW - 15 * SECOND), "end": render(NOW - 12 * SECOND)})
+    assert [each["durationMs"] for each in found["exemplars"]] == [2, 1]
+
+
+def test_exemplars_know_no_dimensions_and_one_sent_twice_is_told_once(tenant: Tenant) -> None:
+    tenant.rows.red(*(measured("GET /", n, dimensions={"route": f"/{n}"}) for n in (1, 2)))
+    for _ in range(2):
+        tenant.rows.red_exemplars(exemplar(1, 1, name="GET /"))
+    assert [len(each["exemplars"]) for each in tenant.ask(EXEMPLARS, range=MINUTE, by=["route"])] == [1, 1]
+
+
+@pytest.mark.parametrize("first", [0, -1, 1001])
+def test_there_are_as_many_exemplars_as_a_page_holds(tenant: Tenant, first: int) -> None:
+    tenant.rows.red(measured("GET /"))
+    assert tenant.error(EXEMPLARS, first=first) == ("BAD_INPUT", "first: between 1 and 1000")
 
 
 def test_operations_cost_as_much_as_other_reads(tenant: Tenant) -> None:

@@ -38,7 +38,8 @@ type SamplingDecision { state: DecisionState! policy: String reason: String! rat
   ruleVersion: Int }
 type Service { name: String! requestRate: Float! errorRate: Float! p50Ms: Float! p95Ms: Float! p99Ms: Float! }
 type Operation { name: String! kind: String! dimensions: JSON! requestRate: Float! errorRate: Float! p50Ms: Float!
-  p95Ms: Float! p99Ms: Float! }
+  p95Ms: Float! p99Ms: Float! exemplars(first: Int = 5): [SpanExemplar!]! }
+type SpanExemplar { time: DateTime! durationMs: Float! traceId: ID! spanId: ID! status: StatusCode! }
 type ServiceGraph { nodes: [ServiceNode!]! edges: [ServiceEdge!]! }
 type ServiceNode { name: String! }
 type ServiceEdge { client: String! server: String! requestRate: Float! errorRate: Float! p95Ms: Float! }

@@ -180,6 +180,11 @@ class Rows:
         self._block += 1
         self._insert("red", [self._measured(span) for span in spans])
 
+    def red_exemplars(self, *spans: SpanData) -> None:
+        """Spans that are exemplars of what was measured."""
+        self._block += 1
+        self._insert("red_exemplars", [self._red_exemplar(span) for span in spans])
+
     def edges(self, *edges: EdgeData) -> None:
         """Edges of the service graph."""
         self._block += 1
@@ -276,6 +281,19 @@ class Rows:
             "requests": span.adjusted_count,
             "spans": 1,
             **_histogram("", span.duration, span.adjusted_count),
+        }
+
+    def _red_exemplar(self, span: SpanData) -> dict[str, Any]:
+        return {
+            **self._common(self._day(span)),
+            "time": span.time,
+            "service": span.service,
+            "operation": span.name,
+            "kind": span.kind,
+            "status": span.status,
+            "duration_ns": span.duration,
+            "trace_id": bytes.fromhex(span.trace_id),
+            "span_id": bytes.fromhex(span.span_id),
         }
 
     def _edge(self, edge: EdgeData) -> dict[str, Any]:
