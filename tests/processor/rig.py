@@ -17,6 +17,7 @@ from otelhouse.bus.contract import Outgoing, Producer
 from otelhouse.clickhouse import connect
 from otelhouse.clock import SystemClock
 from otelhouse.config import LogSettings
+from otelhouse.rules.rule import Kind
 from processor import dead_letter
 from schema.record import Framing, Votes
 from schema.signal import Signal
@@ -57,10 +58,10 @@ class Rig:
         self.processors.append(processor)
         return processor
 
-    def put_in_force(self, tenant: str, document: Mapping[str, Any]) -> None:
-        """A sampling rule of a tenant, from here on in each partition of traces."""
+    def put_in_force(self, tenant: str, document: Mapping[str, Any], kind: Kind = Kind.SAMPLING) -> None:
+        """A rule of a tenant, from here on in each partition of traces."""
         log = open_log(self.log_settings(), SystemClock())
-        put_in_force(log, self.postgres_url, PARTITIONS, tenant, document)
+        put_in_force(log, self.postgres_url, PARTITIONS, tenant, document, kind)
         log.close()
 
     def _environment(self, run: str, seconds: float, rows: int) -> Mapping[str, str]:

@@ -12,6 +12,7 @@ import pytest
 
 from otelhouse.bus import open_log
 from otelhouse.clock import SystemClock
+from otelhouse.rules.rule import Kind
 from processor import dead_letter
 from schema.signal import Signal
 from tests.processor.rig import PARTITIONS, WINDOW_ROWS, WINDOW_SECONDS, Rig, Writer
@@ -36,6 +37,12 @@ RULES = (
     {"decision_wait": "2s", "num_traces": 40, "policies": [ERRORS, SOME, EXEMPLARS]},
     {"decision_wait": "1s", "decision_wait_after_root_received": "300ms", "policies": [ERRORS, FEW, NEW_EXEMPLARS]},
     {"decision_wait": "500ms", "num_traces": 6, "policies": [SHARED]},
+    {},
+)
+MEASURES = (
+    {"dimensions": ["http.method", "host.name"], "max_series": 40},
+    {"service_graph": False, "max_series": 10},
+    {"red": False},
     {},
 )
 
@@ -77,6 +84,8 @@ def _storm(rig: Rig, rng: random.Random, kills: int, clickhouse_too: bool) -> in
     for _ in range(kills):
         if rng.random() < 0.4:
             rig.put_in_force("acme", rng.choice(RULES))
+        if rng.random() < 0.4:
+            rig.put_in_force("blue", rng.choice(MEASURES), Kind.SPAN_METRICS)
         processor = rig.start_processor(LIVE)
         time.sleep(rng.uniform(0.05, 1.5))
         if clickhouse_too and rng.random() < 0.4:

@@ -1,4 +1,4 @@
-"""Puts a sampling rule into force as ingest does: a version in PostgreSQL, and where in the log it begins."""
+"""Puts a rule into force as ingest does: a version in PostgreSQL, and where in the log it begins."""
 
 from __future__ import annotations
 
@@ -17,18 +17,20 @@ from schema.record import RuleChange
 from schema.signal import Signal
 
 
-def put_in_force(log: Log, postgres_url: str, partitions: int, tenant: str, document: Mapping[str, Any]) -> None:
+def put_in_force(
+    log: Log, postgres_url: str, partitions: int, tenant: str, document: Mapping[str, Any], kind: Kind = Kind.SAMPLING
+) -> None:
     """From here on in each partition of traces; the tenant is made if it is not there."""
     topic, producer = Signal.TRACES.topic, log.producer()
     with postgres.connect(PostgresSettings(url=SecretStr(postgres_url))) as connection:
         connection.execute("INSERT INTO tenants (id, name) VALUES (%s, %s) ON CONFLICT DO NOTHING", (tenant, tenant))
-        (applied,) = RuleStore(connection).apply([Change(tenant, Kind.SAMPLING, document)], "test")
-        headers = RuleChange(Kind.SAMPLING, tenant, applied.version).headers()
+        (applied,) = RuleStore(connection).apply([Change(tenant, kind, document)], "test")
+        headers = RuleChange(kind, tenant, applied.version).headers()
         offsets = producer.publish([Outgoing(topic, n, b"", headers) for n in range(partitions)]).result(30)
         record(
             connection,
             [
-                Effect(Kind.SAMPLING, tenant, applied.version, topic, partition, offset)
+                Effect(kind, tenant, applied.version, topic, partition, offset)
                 for partition, offset in enumerate(offsets)
                 if isinstance(offset, int)
             ],
