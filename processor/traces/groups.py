@@ -12,7 +12,7 @@ from numba import njit
 from schema.arrays import F64, I64, Mask
 from schema.durations import BOUNDS
 
-_SEED = int.from_bytes(os.urandom(7), "little")
+SEED = int.from_bytes(os.urandom(7), "little")
 """Nobody can send keys that share a slot. It decides places in memory, and nothing else."""
 _BOUNDS = np.array(BOUNDS, np.uint64)
 _BUCKETS = 1024
@@ -30,7 +30,7 @@ class Groups:
         """Rows with the same key are a group."""
         slots = np.full(1 << (2 * len(keys) + 1).bit_length(), -1, np.int32)
         of_row, first = np.empty(len(keys), np.int64), np.empty(len(keys), np.int64)
-        return cls(of_row, first[: number_keys(keys, _SEED, slots, of_row, first)])
+        return cls(of_row, first[: number_keys(keys, SEED, slots, of_row, first)])
 
     def split(self, column: I64, size: int) -> Groups:
         """Groups of those rows that also have the same 0 <= column < size."""
