@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
@@ -107,3 +108,23 @@ def store64(typingctx: Any, base: Any, offset: Any, value: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(types.int64, types.int64, types.uint64), codegen
+
+
+@intrinsic
+def prefetch(typingctx: Any, base: Any, offset: Any) -> Any:
+    """prefetch(address, offset): have the CPU fetch the cache line at this byte, which will be needed soon.
+
+    Any place may be named, even one outside of the array.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointer = builder.inttoptr(builder.add(args[0], args[1]), ir.IntType(8).as_pointer())
+        word = ir.IntType(32)
+        shape = ir.FunctionType(ir.VoidType(), [pointer.type, word, word, word])
+        builder.call(
+            builder.module.declare_intrinsic("llvm.prefetch", [pointer.type], shape),
+            [pointer, word(0), word(3), word(1)],  # to be read, used again, data
+        )
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), codegen

@@ -13,7 +13,7 @@ from processor.resources import Resources
 from processor.traces.groups import Groups
 from processor.traces.spans import durations
 from processor.traces.weight import adjusted_counts
-from schema.arrays import F64, I32, I64, U8, U64, Mask
+from schema.arrays import F64, I32, I64, U64, Mask
 from schema.durations import BUCKET_SECONDS
 from schema.wire.distinct import distinct
 
@@ -127,12 +127,6 @@ class SpanFacts:
     def log_ms(self) -> I64:
         """Log time at the span's record."""
         return self.batch.log_ms[self.call]
-
-
-def halves(ids: U8) -> tuple[I64, I64]:
-    """uint8[n, 16] trace ids as two columns of bits."""
-    pairs = np.ascontiguousarray(ids).view(np.int64).reshape(-1, 2)
-    return pairs[:, 0], pairs[:, 1]
 
 
 def bucket_times(buckets: I64) -> pa.Array:

@@ -1,125 +1,170 @@
-"""Kernels that pair spans of clients with those of servers. Everything is a row of integers.
+"""Kernels that pair spans of clients with those of servers.
 
-A span waits in a ring, oldest first, and in a chain of those whose keys share a slot. A client's span waits until it
-expires, whatever it was paired with: each server's span that names it as parent is a request of its own (a message may
-have several consumers). A server's span waits only while no client's does. Of clients' spans with the same id the
-latest counts. Whom a span meets depends on the spans of the last `wait` milliseconds and `most` arrivals alone, never
-on when those that expired are taken out; so state can be rebuilt from the log.
+A span waits in a ring, oldest first, and in a chain of those whose keys share a slot, latest first. A client's span
+waits until it expires, whatever it was paired with: each server's span that names it as parent is a request of its own
+(a message may have several consumers). A server's span waits only while no client's does. Of clients' spans with the
+same id the latest counts. Whom a span meets depends on the spans of the last `wait` milliseconds and `most` arrivals
+alone, never on when those that expired are taken out; so state can be rebuilt from the log.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+from numba import from_dtype, njit, types
 
+from processor.traces.facts import CLIENT, CONSUMER, PRODUCER
 from processor.traces.groups import scattered
+from processor.traces.peers import CALL, MESSAGING
+from schema.loads import address, prefetch
 
-# Columns of a span: as it comes and as it waits.
-(TRACE_1, TRACE_2, SPAN, TENANT, SIDE, ARRIVED, SERVICE, PEER, PAIRED, UNPAIRED, CLASS, BUCKET, DURATION, FAILED,
- WEIGHT) = range(15)  # fmt: skip
-# SPAN is the client's span id on either side. PEER: a word, -1 for none. PAIRED, UNPAIRED: kind of connection if the
-# other side is found, and if not. WEIGHT: the bits of a float64, which order as it does.
-SPAN_COLUMNS = 15
-# More of a span that waits: its place in the order of arrival, its state, its slot's next and previous span.
-ARRIVAL, STATE, NEXT, BEFORE = range(15, 19)
-RING_COLUMNS = 19
+SPAN = np.dtype(
+    [
+        ("trace_1", np.int64),
+        ("trace_2", np.int64),
+        ("span", np.int64),
+        ("arrived", np.int64),
+        ("duration", np.int64),
+        ("weight", np.float64),
+        ("arrival", np.int64),
+        ("tenant", np.int32),
+        ("service", np.int32),
+        ("peer", np.int32),
+        ("bucket", np.int32),
+        ("hash", np.uint32),
+        ("next", np.int32),
+        ("retention_class", np.uint8),
+        ("kind", np.uint8),
+        ("failed", np.uint8),
+        ("unpaired", np.uint8),
+        ("state", np.uint8),
+    ],
+    align=True,
+)
+"""A span, as it comes and as it waits. `span`: the client's span id on either side; `arrived`: log time in
+milliseconds; `tenant`, `service`, `peer`: words, -1 for no peer; `unpaired`: kind of connection if the other side is
+not found. Once it waits: `arrival`, its place in the order of arrival, and `next`, the row of its slot's next span."""
 GONE, WAITING, MET = 0, 1, 2
 
-CLIENT_SIDE, SERVER_SIDE = 0, 1
-
-# Columns of an edge. A duration is -1 where that side sent no span.
-(E_TENANT, E_CLASS, E_BUCKET, E_CLIENT, E_SERVER, E_CONNECTION, E_VIRTUAL, E_FAILED, E_WEIGHT, E_CLIENT_NS,
- E_SERVER_NS) = range(11)  # fmt: skip
-EDGE_COLUMNS = 11
+EDGE = np.dtype(
+    [
+        *(
+            (name, np.int64)
+            for name in ("tenant", "retention_class", "bucket", "client", "server", "connection", "virtual", "failed")
+        ),
+        ("weight", np.float64),
+        ("client_ns", np.int64),
+        ("server_ns", np.int64),
+    ]
+)
+"""An edge. A duration is -1 where that side sent no span."""
 VIRTUAL_NONE, VIRTUAL_CLIENT, VIRTUAL_SERVER = 0, 1, 2
 
 # What is kept beside the ring.
 OLDEST, COUNT, ARRIVALS, UNMET, EVICTED = range(5)
 STATE_COLUMNS = 5
 
+_SPAN_BYTES = SPAN.itemsize
 
-@njit("int64(int64[:,::1], int64, uint64, int64)", nogil=True, cache=True)
-def _slot(spans, row, seed, slots):
-    key = scattered(np.uint64(spans[row, TRACE_1]) ^ seed)
-    key = scattered(key ^ np.uint64(spans[row, TRACE_2]))
-    key = scattered(key ^ np.uint64(spans[row, SPAN]))
-    return np.int64(key & np.uint64(slots - 1))
+_AHEAD = 8
+"""How many spans ahead memory is asked for: a slot and the span in it are anywhere."""
 
-
-@njit("boolean(int64[:,::1], int64, int64[:,::1], int64)", nogil=True, cache=True)
-def _same(left, i, right, j):
-    return (
-        left[i, SPAN] == right[j, SPAN]
-        and left[i, TRACE_1] == right[j, TRACE_1]
-        and left[i, TRACE_2] == right[j, TRACE_2]
-        and left[i, TENANT] == right[j, TENANT]
-    )
+_SPANS, _EDGES = (types.Array(from_dtype(each), 1, "C") for each in (SPAN, EDGE))
+_I32, _I64 = types.Array(types.int32, 1, "C"), types.Array(types.int64, 1, "C")
+_ROW, _SEED = types.int64, types.uint64
 
 
-@njit("void(int64[:,::1], int32[:,::1], int64, uint64)", nogil=True, cache=True)
-def _link(ring, heads, at, seed):
-    side, slot = ring[at, SIDE], _slot(ring, at, seed, heads.shape[1])
-    head = heads[side, slot]
-    ring[at, NEXT], ring[at, BEFORE] = head, -1
-    if head >= 0:
-        ring[head, BEFORE] = at
-    heads[side, slot] = at
+@njit(types.void(_SPANS, _SEED), nogil=True, cache=True)
+def hash_keys(spans, seed):
+    """Fill in `hash`; `seed` is secret, so that nobody can choose ids that share a slot."""
+    for row in range(len(spans)):
+        key = scattered(np.uint64(spans[row].trace_1) ^ seed)
+        key = scattered(key ^ np.uint64(spans[row].trace_2))
+        spans[row].hash = np.uint32(scattered(key ^ np.uint64(spans[row].span)))
 
 
-@njit("void(int64[:,::1], int32[:,::1], int64, uint64)", nogil=True, cache=True)
-def _unlink(ring, heads, at, seed):
-    after, before = ring[at, NEXT], ring[at, BEFORE]
-    if after >= 0:
-        ring[after, BEFORE] = before
-    if before >= 0:
-        ring[before, NEXT] = after
+@njit(nogil=True, cache=True)
+def _slot(span, heads):
+    return np.int64(span.hash) & (len(heads) - 1)
+
+
+@njit(nogil=True, cache=True)
+def _is_client(span):
+    return span.kind == CLIENT or span.kind == PRODUCER
+
+
+@njit(nogil=True, cache=True)
+def _paired(span):
+    """Kind of connection if the other side is found."""
+    return MESSAGING if span.kind == PRODUCER or span.kind == CONSUMER else CALL
+
+
+@njit(types.void(_SPANS, _I32, _ROW), nogil=True, cache=True)
+def _link(ring, heads, at):
+    slot = _slot(ring[at], heads)
+    ring[at].next = heads[slot]
+    heads[slot] = at
+
+
+@njit(types.void(_SPANS, _I32, _ROW), nogil=True, cache=True)
+def _unlink(ring, heads, at):
+    slot = _slot(ring[at], heads)
+    after = ring[at].next
+    if heads[slot] == at:
+        heads[slot] = after
     else:
-        heads[ring[at, SIDE], _slot(ring, at, seed, heads.shape[1])] = after
-    ring[at, STATE] = GONE
+        before = np.int64(heads[slot])
+        while ring[before].next != at:
+            before = np.int64(ring[before].next)
+        ring[before].next = after
+    ring[at].state = GONE
 
 
-@njit("void(int64[:,::1], int64, int64[:,::1], int64, int64[:,::1], int64)", nogil=True, cache=True)
+@njit(types.void(_SPANS, _ROW, _SPANS, _ROW, _EDGES, _ROW), nogil=True, cache=True)
 def _meet(clients, i, servers, j, edges, at):
     """An edge of a client's span and a server's."""
-    edges[at, E_TENANT] = clients[i, TENANT]
-    edges[at, E_CLASS] = clients[i, CLASS]
-    edges[at, E_BUCKET] = clients[i, BUCKET]
-    edges[at, E_CLIENT] = clients[i, SERVICE]
-    edges[at, E_SERVER] = servers[j, SERVICE]
-    edges[at, E_CONNECTION] = max(clients[i, PAIRED], servers[j, PAIRED])
-    edges[at, E_VIRTUAL] = VIRTUAL_NONE
-    edges[at, E_FAILED] = clients[i, FAILED] | servers[j, FAILED]
-    edges[at, E_WEIGHT] = max(clients[i, WEIGHT], servers[j, WEIGHT])
-    edges[at, E_CLIENT_NS] = clients[i, DURATION]
-    edges[at, E_SERVER_NS] = servers[j, DURATION]
+    client, server, edge = clients[i], servers[j], edges[at]
+    edge.tenant = client.tenant
+    edge.retention_class = client.retention_class
+    edge.bucket = client.bucket
+    edge.client = client.service
+    edge.server = server.service
+    edge.connection = max(_paired(client), _paired(server))
+    edge.virtual = VIRTUAL_NONE
+    edge.failed = client.failed | server.failed
+    edge.weight = max(client.weight, server.weight)
+    edge.client_ns = client.duration
+    edge.server_ns = server.duration
 
 
-@njit("void(int64[:,::1], int64, int64[:,::1], int64)", nogil=True, cache=True)
+@njit(types.void(_SPANS, _ROW, _EDGES, _ROW), nogil=True, cache=True)
 def _alone(spans, row, edges, at):
     """An edge of one span and the other side that it names."""
-    client = spans[row, SIDE] == CLIENT_SIDE
-    edges[at, E_TENANT] = spans[row, TENANT]
-    edges[at, E_CLASS] = spans[row, CLASS]
-    edges[at, E_BUCKET] = spans[row, BUCKET]
-    edges[at, E_CLIENT] = spans[row, SERVICE] if client else spans[row, PEER]
-    edges[at, E_SERVER] = spans[row, PEER] if client else spans[row, SERVICE]
-    edges[at, E_CONNECTION] = spans[row, UNPAIRED]
-    edges[at, E_VIRTUAL] = VIRTUAL_SERVER if client else VIRTUAL_CLIENT
-    edges[at, E_FAILED] = spans[row, FAILED]
-    edges[at, E_WEIGHT] = spans[row, WEIGHT]
-    edges[at, E_CLIENT_NS] = spans[row, DURATION] if client else -1
-    edges[at, E_SERVER_NS] = -1 if client else spans[row, DURATION]
+    span, edge = spans[row], edges[at]
+    client = _is_client(span)
+    edge.tenant = span.tenant
+    edge.retention_class = span.retention_class
+    edge.bucket = span.bucket
+    edge.client = span.service if client else span.peer
+    edge.server = span.peer if client else span.service
+    edge.connection = span.unpaired
+    edge.virtual = VIRTUAL_SERVER if client else VIRTUAL_CLIENT
+    edge.failed = span.failed
+    edge.weight = span.weight
+    edge.client_ns = span.duration if client else -1
+    edge.server_ns = -1 if client else span.duration
 
 
-@njit("int64(int64[:,::1], int32[:,::1], int64[::1], uint64, int64[:,::1], int64)", nogil=True, cache=True)
-def _retire(ring, heads, state, seed, edges, found):
+@njit(types.int64(_SPANS, _I32, _I64, _EDGES, types.int64), nogil=True, cache=True)
+def _retire(ring, heads, state, edges, found):
     """Take the oldest span out of the ring -> edges found so far."""
     at = state[OLDEST]
-    was = ring[at, STATE]
+    ahead = (at + _AHEAD) & (len(ring) - 1)
+    prefetch(address(heads), 4 * _slot(ring[ahead], heads))
+    was = ring[at].state
     if was != GONE:
-        _unlink(ring, heads, at, seed)
+        _unlink(ring, heads, at)
     if was == WAITING:
-        if ring[at, PEER] >= 0:
+        if ring[at].peer >= 0:
             _alone(ring, at, edges, found)
             found += 1
         else:
@@ -129,90 +174,94 @@ def _retire(ring, heads, state, seed, edges, found):
     return found
 
 
-@njit("int64(int64[:,::1], int32[:,::1], int64, int64, int64[:,::1], int64, uint64)", nogil=True, cache=True)
-def _waiting(ring, heads, side, wait, spans, row, seed):
+@njit(types.int64(_SPANS, _I32, types.bool_, types.int64, _SPANS, _ROW), nogil=True, cache=True)
+def _waiting(ring, heads, client, wait, spans, row):
     """The latest span on this side with the key of spans[row] that has not expired; -1 if there is none."""
-    at = np.int64(heads[side, _slot(spans, row, seed, heads.shape[1])])
+    span = spans[row]
+    at = np.int64(heads[_slot(span, heads)])
     while at >= 0:
-        if _same(ring, at, spans, row):
-            return at if ring[at, ARRIVED] + wait > spans[row, ARRIVED] else np.int64(-1)
-        at = ring[at, NEXT]
+        held = ring[at]
+        if (
+            held.span == span.span
+            and held.trace_1 == span.trace_1
+            and held.trace_2 == span.trace_2
+            and held.tenant == span.tenant
+            and _is_client(held) == client
+        ):
+            return at if held.arrived + wait > span.arrived else np.int64(-1)
+        at = np.int64(held.next)
     return np.int64(-1)
 
 
-@njit("void(int64[:,::1], int32[:,::1], int64[::1], uint64, int64[:,::1], int64, int64)", nogil=True, cache=True)
-def _put(ring, heads, state, seed, spans, row, was):
+@njit(types.void(_SPANS, _I32, _I64, _SPANS, _ROW, types.uint8), nogil=True, cache=True)
+def _put(ring, heads, state, spans, row, was):
     at = (state[OLDEST] + state[COUNT]) & (len(ring) - 1)
-    for column in range(SPAN_COLUMNS):
-        ring[at, column] = spans[row, column]
-    ring[at, ARRIVAL], ring[at, STATE] = state[ARRIVALS], was
-    _link(ring, heads, at, seed)
+    ring[at] = spans[row]
+    ring[at].arrival, ring[at].state = state[ARRIVALS], was
+    _link(ring, heads, at)
     state[COUNT] += 1
 
 
-@njit(
-    "int64(int64[:,::1], int64, int64, uint64, int64[:,::1], int32[:,::1], int64[::1], int64[:,::1])",
-    nogil=True,
-    cache=True,
-)
-def pair(spans, wait, most, seed, ring, heads, state, edges):
+@njit(types.int64(_SPANS, types.int64, types.int64, _SPANS, _I32, _I64, _EDGES), nogil=True, cache=True)
+def pair(spans, wait, most, ring, heads, state, edges):
     """Take spans in the order of the log -> edges found. The ring has room for all, or for `most`.
 
     `edges` has room for as many as the spans and those that wait.
     """
     found = np.int64(0)
+    at_heads, at_ring = address(heads), address(ring)
     for row in range(len(spans)):
-        while state[COUNT] > 0 and ring[state[OLDEST], ARRIVAL] <= state[ARRIVALS] - most:
-            if ring[state[OLDEST], STATE] != GONE and ring[state[OLDEST], ARRIVED] + wait > spans[row, ARRIVED]:
+        if row + 2 * _AHEAD < len(spans):
+            prefetch(at_heads, 4 * _slot(spans[row + 2 * _AHEAD], heads))
+            prefetch(at_ring, _SPAN_BYTES * np.int64(heads[_slot(spans[row + _AHEAD], heads)]))
+        while state[COUNT] > 0 and ring[state[OLDEST]].arrival <= state[ARRIVALS] - most:
+            oldest = ring[state[OLDEST]]
+            if oldest.state != GONE and oldest.arrived + wait > spans[row].arrived:
                 state[EVICTED] += 1
-            found = _retire(ring, heads, state, seed, edges, found)
-        other = _waiting(ring, heads, CLIENT_SIDE, wait, spans, row, seed)
-        if spans[row, SIDE] == SERVER_SIDE:
+            found = _retire(ring, heads, state, edges, found)
+        other = _waiting(ring, heads, True, wait, spans, row)
+        if not _is_client(spans[row]):
             if other >= 0:
-                ring[other, STATE] = MET
+                ring[other].state = MET
                 _meet(ring, other, spans, row, edges, found)
                 found += 1
             else:
-                _put(ring, heads, state, seed, spans, row, WAITING)
+                _put(ring, heads, state, spans, row, WAITING)
         else:
             if other >= 0:
-                _unlink(ring, heads, other, seed)
+                _unlink(ring, heads, other)
             was = WAITING
-            other = _waiting(ring, heads, SERVER_SIDE, wait, spans, row, seed)
+            other = _waiting(ring, heads, False, wait, spans, row)
             while other >= 0:
                 _meet(spans, row, ring, other, edges, found)
                 found += 1
                 was = MET
-                _unlink(ring, heads, other, seed)
-                other = _waiting(ring, heads, SERVER_SIDE, wait, spans, row, seed)
-            _put(ring, heads, state, seed, spans, row, was)
+                _unlink(ring, heads, other)
+                other = _waiting(ring, heads, False, wait, spans, row)
+            _put(ring, heads, state, spans, row, was)
         state[ARRIVALS] += 1
     return found
 
 
-@njit(
-    "int64(int64, int64, uint64, int64[:,::1], int32[:,::1], int64[::1], int64[:,::1], int64)", nogil=True, cache=True
-)
-def expire(now, wait, seed, ring, heads, state, edges, found):
+@njit(types.int64(types.int64, types.int64, _SPANS, _I32, _I64, _EDGES, types.int64), nogil=True, cache=True)
+def expire(now, wait, ring, heads, state, edges, found):
     """Take out all that arrived `wait` before `now` -> edges found so far."""
-    while state[COUNT] > 0 and ring[state[OLDEST], ARRIVED] + wait <= now:
-        found = _retire(ring, heads, state, seed, edges, found)
+    while state[COUNT] > 0 and ring[state[OLDEST]].arrived + wait <= now:
+        found = _retire(ring, heads, state, edges, found)
     return found
 
 
-@njit("void(int64[:,::1], int64[::1], uint64, int64[:,::1], int32[:,::1])", nogil=True, cache=True)
-def move(ring, state, seed, larger, heads):
+@njit(types.void(_SPANS, _I64, _SPANS, _I32), nogil=True, cache=True)
+def move(ring, state, larger, heads):
     """Into a ring of another size, whose `heads` are -1, oldest first."""
     for place in range(state[COUNT]):
-        at = (state[OLDEST] + place) & (len(ring) - 1)
-        for column in range(RING_COLUMNS):
-            larger[place, column] = ring[at, column]
-        if larger[place, STATE] != GONE:
-            _link(larger, heads, place, seed)
+        larger[place] = ring[(state[OLDEST] + place) & (len(ring) - 1)]
+        if larger[place].state != GONE:
+            _link(larger, heads, place)
     state[OLDEST] = 0
 
 
-@njit("void(int64[:,::1], int64[:,::1])", nogil=True, cache=True)
+@njit(types.void(_SPANS, _EDGES), nogil=True, cache=True)
 def lone(spans, edges):
     """An edge for each span, to the other side that it names."""
     for row in range(len(spans)):

@@ -127,7 +127,7 @@ def test_nothing_is_computed_for_spans_that_are_not_measured(monkeypatch: pytest
     def tenants(facts: SpanFacts) -> set[str]:
         return {facts.batch.tenants[place] for place in facts.tenant}
 
-    for module, name in ((red, "_codes"), (graph.ServiceGraph, "_columns")):
+    for module, name in ((red, "_codes"), (graph, "describe")):
         before = getattr(module, name)
 
         def watched(*args: Any, name: str = name, before: Any = before) -> Any:
@@ -144,7 +144,7 @@ def test_nothing_is_computed_for_spans_that_are_not_measured(monkeypatch: pytest
     asked(log, 3_000, 2, "blue")
     log.tick(20_000)
     run(log)
-    assert [each for each in seen if each[1]] == [("_codes", {"blue"}), ("_columns", {"blue"})]
+    assert [each for each in seen if each[1]] == [("_codes", {"blue"}), ("describe", {"blue"})]
 
 
 def random_log(rng: random.Random) -> Log:
