@@ -2,24 +2,63 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
-from schema.arrays import I64, U8, Mask
+from schema.arrays import I32, I64, U8, U64, Mask
 from schema.wire import Scan
 from schema.wire.split import split
 
 
+class Times(NamedTuple):
+    """By span, Unix nanoseconds."""
+
+    begins: U64
+    ends: U64
+
+
 class Traces:
     """`of_span` int64[spans]: the trace of each; `ids` uint8[traces, 16]; `voted` bool[traces]: an exemplar points to
-    it."""
+    it. `scan` may be a function that makes it: it is called if a policy asks for more than `times` and `status`."""
 
-    def __init__(self, scan: Scan, of_span: I64, ids: U8, voted: Mask | None = None) -> None:
-        self.scan = scan
+    def __init__(
+        self,
+        scan: Scan | Callable[[], Scan],
+        of_span: I64,
+        ids: U8,
+        voted: Mask | None = None,
+        times: Times | None = None,
+        status: I32 | None = None,
+    ) -> None:
+        self._scan = scan
+        self._times = times
+        self._status = status
         self.of_span = of_span
         self.ids = ids
         self.voted: Mask = np.zeros(len(ids), np.bool_) if voted is None else voted
+
+    @cached_property
+    def scan(self) -> Scan:
+        """All of the spans."""
+        return self._scan if isinstance(self._scan, Scan) else self._scan()
+
+    @property
+    def times(self) -> Times:
+        """When each span begins and ends."""
+        if self._times is None:
+            items = self.scan.items
+            self._times = Times(items["start_time_unix_nano"], items["end_time_unix_nano"])
+        return self._times
+
+    @property
+    def status(self) -> I32:
+        """int32[spans]: the code of each span's status."""
+        if self._status is None:
+            self._status = self.scan.items.numbers("status.code")
+        return self._status
 
     @classmethod
     def of(cls, scan: Scan) -> Traces:

@@ -1,4 +1,4 @@
-"""The spans of whole traces, scanned, without those that came twice."""
+"""The spans of whole traces without those that came twice."""
 
 from __future__ import annotations
 
@@ -6,41 +6,41 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from otelhouse.sampling.traces import Times, Traces
 from processor.memory import SPARE
-from processor.sampling.buffer import Pieces
+from processor.sampling.buffer import Pieces, Taken
 from processor.sampling.duplicates import duplicates
-from schema.arrays import I64
+from schema.arrays import I64, U8, Mask
 from schema.signal import Signal
-from schema.wire import Scan, outline
-from schema.wire.split import pack
+from schema.wire import Scan, scan
 
 
 @dataclass(frozen=True, slots=True)
 class Distinct:
-    """`pieces` of traces, and their `scan`; `repeats` int64[traces]: spans that were left out."""
+    """`taken`: the spans as they came; `once` bool[spans]: those that had not come before; `repeats` int64[traces]:
+    spans that had."""
 
-    pieces: Pieces
-    scan: Scan
+    taken: Taken
+    once: Mask
     repeats: I64
 
-    @property
-    def of_span(self) -> I64:
-        """int64[spans]: the trace of each."""
-        return self.pieces.place[self.scan.items.call]
+    def traces(self, ids: U8, voted: Mask) -> Traces:
+        """For verdicts. By trace: `ids` uint8[, 16], `voted`; see Traces."""
+        taken, once = self.taken, self.once
+        times = Times(taken.begins[once], taken.ends[once])
+        return Traces(self._scanned, taken.place[once], ids, voted, times, taken.status[once])
 
-    @property
-    def spans_in(self) -> I64:
-        """int64[pieces]: how many spans each has."""
-        return np.bincount(self.scan.items.call, minlength=len(self.pieces.place))
+    def pieces(self, traces: Mask) -> tuple[Pieces, I64]:
+        """(requests with the spans of some traces, int64[spans in them]: the trace of each)."""
+        chosen = self.once & traces[self.taken.place]
+        return self.taken.pieces(chosen), self.taken.place[chosen]
+
+    def _scanned(self) -> Scan:
+        pieces = self.taken.pieces(self.once)
+        return scan(Signal.TRACES, pieces.data, pieces.bounds, SPARE)
 
 
-def distinct(pieces: Pieces, traces: int) -> Distinct:
-    """Scan the pieces of so many traces."""
-    found = outline(Signal.TRACES, pieces.data, pieces.bounds, SPARE)
-    again = duplicates(found, pieces.place[found.items.call])
-    repeats = np.bincount(pieces.place[found.items.call[again]], minlength=traces)
-    if again.any():
-        packed = pack(found, np.where(again, -1, found.items.call).astype(np.int32))
-        pieces = Pieces(packed.data, packed.bounds, pieces.place[packed.group])
-        found = outline(Signal.TRACES, packed.data, packed.bounds, SPARE)
-    return Distinct(pieces, found, repeats)
+def distinct(taken: Taken, traces: int) -> Distinct:
+    """Of so many traces."""
+    again = duplicates(taken)
+    return Distinct(taken, ~again, np.bincount(taken.place[again], minlength=traces))

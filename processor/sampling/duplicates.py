@@ -8,35 +8,36 @@ import numpy as np
 from numba import njit, types
 
 from processor.ids import mixed
+from processor.sampling.buffer import Taken
 from processor.traces.groups import Groups
-from schema.arrays import I64, Mask
+from schema.arrays import Mask
 from schema.hash import xxh64_slices
 from schema.loads import address, get8
-from schema.wire import Scan
 
 _SEED = secrets.randbits(64)
 _I64, _U8, _U64 = (types.Array(each, 1, "C") for each in (types.int64, types.uint8, types.uint64))
 _BOOL = types.Array(types.bool_, 1, "C")
 
 
-def duplicates(scan: Scan, trace: I64) -> Mask:
-    """bool[spans]: those whose trace (by span: `trace`, a number >= 0) has the same span id with the same bytes before.
+def duplicates(taken: Taken) -> Mask:
+    """bool[spans]: those whose trace has the same span id with the same bytes before.
 
     Only the span itself is compared, not what is around it.
     """
-    spans = scan.items
-    found = np.zeros(len(spans), np.bool_)
-    ids = spans["span_id"].fixed(8).view(np.uint64).reshape(-1)
+    ids, trace = taken.ids, taken.place
+    found = np.zeros(len(ids), np.bool_)
     # Hardly any share an id: the bytes of others need not be looked at.
     alike = Groups.by(mixed(ids, trace.astype(np.uint64)).view(np.int64))
+    if len(alike) == len(ids):
+        return found
     rows = np.flatnonzero((np.bincount(alike.of_row) > 1)[alike.of_row])
-    if len(rows):
-        start, end, repeats = spans.start[rows], spans.end[rows], np.zeros(len(rows), np.bool_)
-        # Spans that share an id and differ must not meet, or a trace of nothing else would take forever.
-        hashes = xxh64_slices(scan.data, start, end - start, _SEED)
-        table = np.full(1 << max(4, int(2 * len(rows)).bit_length()), -1, np.int64)
-        find_duplicates(scan.data, start, end, hashes, ids[rows], trace[rows], table, repeats)
-        found[rows] = repeats
+    data, start, end = taken.bodies(rows)
+    repeats = np.zeros(len(rows), np.bool_)
+    # Spans that share an id and differ must not meet, or a trace of nothing else would take forever.
+    hashes = xxh64_slices(data, start, end - start, _SEED)
+    table = np.full(1 << max(4, int(2 * len(rows)).bit_length()), -1, np.int64)
+    find_duplicates(data, start, end, hashes, ids[rows], trace[rows], table, repeats)
+    found[rows] = repeats
     return found
 
 

@@ -10,7 +10,6 @@ from otelhouse.sampling.config import TailSampling
 from otelhouse.sampling.decide import Verdicts, decide
 from otelhouse.sampling.divided import every
 from otelhouse.sampling.policies.exemplar import Exemplar
-from otelhouse.sampling.traces import Traces
 from processor.sampling import metrics
 from processor.sampling.buffer import Pieces
 from processor.sampling.distinct import distinct
@@ -25,8 +24,8 @@ _MS_PER_MINUTE = 60_000
 @dataclass(frozen=True, slots=True)
 class Upgrade:
     """Traces of a tenant that a late vote keeps. By trace: `chosen`, its place among those voted for; `verdicts`;
-    `state` (columns of Known); `spans`, `repeats`: how many there are, and how many were left out. `spans_in` is by
-    piece."""
+    `state` (columns of Known); `spans`, `repeats`: how many there are, and how many were left out. `of_span`
+    int64[]: by span in `pieces` its trace."""
 
     chosen: I64
     verdicts: Verdicts
@@ -34,7 +33,7 @@ class Upgrade:
     spans: I64
     repeats: I64
     pieces: Pieces
-    spans_in: I64
+    of_span: I64
 
 
 def exemplars(sampling: TailSampling | None) -> list[Exemplar]:
@@ -67,10 +66,8 @@ def _decided(window: Window, sampling: TailSampling, ids: U8, recalled: Recalled
     found = np.flatnonzero(recalled.found)
     if not len(found):
         return None
-    place = np.full(len(ids), -1, np.int64)
-    place[found] = np.arange(len(found))
-    spans = distinct(replace(recalled.pieces, place=place[recalled.pieces.place]), len(found))
-    traces = Traces(spans.scan, spans.of_span, ids[found], np.ones(len(found), np.bool_))
+    spans = distinct(recalled.taken, len(found))
+    traces = spans.traces(ids[found], np.ones(len(found), np.bool_))
     asked = tuple(
         each for each in sampling.policies if each.type == "drop" or exemplars(replace(sampling, policies=(each,)))
     )
@@ -84,11 +81,9 @@ def _decided(window: Window, sampling: TailSampling, ids: U8, recalled: Recalled
     state[:, [CLASS, FIRST_MS, LAST_MS, FIRST_OFFSET, LAST_OFFSET]] = before
     place = np.full(len(found), -1, np.int64)
     place[kept] = np.arange(len(kept))
-    here = np.flatnonzero(place[spans.pieces.place] >= 0)
-    chosen = spans.pieces.chosen(here)
-    chosen = replace(chosen, place=place[chosen.place])
-    np.add.at(state[:, BYTES], chosen.place, np.diff(chosen.bounds))
+    pieces, of_span = spans.pieces(place >= 0)
+    pieces = replace(pieces, place=place[pieces.place])
+    np.add.at(state[:, BYTES], pieces.place, np.diff(pieces.bounds))
     return Upgrade(
-        found[kept], verdicts.part(kept), state, traces.span_count[kept], spans.repeats[kept], chosen,
-        spans.spans_in[here],
-    )  # fmt: skip
+        found[kept], verdicts.part(kept), state, traces.span_count[kept], spans.repeats[kept], pieces, place[of_span]
+    )

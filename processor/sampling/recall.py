@@ -13,12 +13,11 @@ from otelhouse.bus.contract import LogError, Reader, Record, TopicPartition
 from otelhouse.clickhouse import ClickHouseError
 from otelhouse.telemetry import get_logger
 from processor import batch as batches
-from processor.sampling.buffer import Pieces
+from processor.sampling.buffer import Buffer, Taken
 from processor.waiting import Abandoned, Waiter
 from processor.window import Entry, Window
 from schema.arrays import I32, I64, U8, U64, Mask
 from schema.record import Framing, FramingError, parse_headers
-from schema.wire.split import pack
 
 _log = get_logger(__name__)
 _T = TypeVar("_T")
@@ -59,11 +58,11 @@ class Index(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """Spans of traces. `verdicts`: what was said of each before; `found` bool[traces]: whether all of it was still
-    there and within the limit, else there are no pieces of it; `over` bool[traces]: those that the limit left out.
-    `read_bytes`: what was read of the log."""
+    """Traces. `verdicts`: what was said of each before; `found` bool[traces]: whether all of it was still there and
+    within the limit; `taken`: spans of those, a trace's place is that among those found; `over` bool[traces]: those that
+    the limit left out. `read_bytes`: what was read of the log."""
 
-    pieces: Pieces
+    taken: Taken
     verdicts: list[Verdict]
     found: Mask
     over: Mask
@@ -110,7 +109,7 @@ class Recall:
         found = ~over & ~gone
         nothing = Verdict(0, 0, 0, 0, 0)
         return Recalled(
-            read.pieces(found), [verdicts.get(each, nothing) for each in names], found, over, read.read_bytes
+            read.taken(found), [verdicts.get(each, nothing) for each in names], found, over, read.read_bytes
         )
 
     def _read(self, read: _Read, start: int, end: int, most_bytes: int) -> bool:
@@ -151,7 +150,7 @@ class _Read:
         self._tenant = tenant
         self._ids = _halves(ids)
         self._lacking: list[tuple[int, int]] = []
-        self._parts: list[Pieces] = []
+        self._buffer = Buffer()
 
     def note(self, start: int, records: Sequence[Record], end: int) -> None:
         """Records of [start, end), of which the log may lack some."""
@@ -173,9 +172,7 @@ class _Read:
             return
         found = batches.read(replace(self._window, entries=entries, changes=())).scan
         group = places_of(_halves(found.items["trace_id"].fixed(16)), self._ids)
-        if (group >= 0).any():
-            packed = pack(found, group)
-            self._parts.append(Pieces(packed.data, packed.bounds, packed.group))
+        self._buffer.add(found, group, np.unique(group[group >= 0]).astype(np.int64))
 
     def lacks(self, sightings: Sightings) -> Mask:
         """bool[sightings]: whether the log had not all of it."""
@@ -184,14 +181,9 @@ class _Read:
             lacking |= (sightings.start < end) & (sightings.end > start)
         return lacking
 
-    def pieces(self, traces: Mask) -> Pieces:
+    def taken(self, traces: Mask) -> Taken:
         """Of these traces, trace by trace, as they came."""
-        place = np.concatenate([np.zeros(0, np.int64), *(part.place for part in self._parts)])
-        sizes = np.concatenate([np.zeros(0, np.int64), *(np.diff(part.bounds) for part in self._parts)])
-        data = np.concatenate([np.zeros(0, np.uint8), *(part.data for part in self._parts)])
-        bounds = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
-        order = np.argsort(place, kind="stable")
-        return Pieces(data, bounds, place).chosen(order[traces[place[order]]])
+        return self._buffer.take(np.flatnonzero(traces), len(traces))
 
 
 def _entry(record: Record) -> Entry | None:

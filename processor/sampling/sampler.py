@@ -46,7 +46,7 @@ from processor.sampling.verdict_rows import Decided, verdict_rows
 from processor.window import Change, Window
 from schema.arrays import F64, I32, I64, Mask
 from schema.record import Votes
-from schema.wire.split import pack
+from schema.wire.split import Envelopes, Items, pack, piece_sizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,7 @@ class Sampler:
             stored, weights, waits,
             verdict_rows(window, verdicts) if verdicts else None,
             ledger.state_rows(window, held) if held else None,
-            opened, due, Waiting(len(rows), self._buffer.held_bytes),
+            opened, due, Waiting(len(rows), int(self._known.state[rows, BYTES].sum())),
         )  # fmt: skip
 
     def _go_on(self, window: Window) -> None:
@@ -223,27 +223,29 @@ class Sampler:
             return now, weight, waits, True
         calls = spans.call[chosen]
         ids = np.ascontiguousarray(spans["trace_id"].fixed(16)[chosen]).view(np.uint64).reshape(-1, 2)
-        roots = ~(spans["parent_span_id"].fixed(8)[chosen]).any(axis=1)
+        roots = spans["parent_span_id"].fixed(8).view(np.uint64).ravel()[chosen] == 0
         filed = self._known.file(
             ids, tenant[calls], batch.log_ms[calls], batch.offset[calls].astype(np.int64),
             batch.retention_class[calls].astype(np.int64), roots, self._verdicts,
         )  # fmt: skip
         group = np.full(len(spans), -1, np.int32)
         group[chosen] = filed.group
-        packed = pack(batch.scan, group)
-        self._buffer.add(packed, filed.waiting)
-        self._known.state[filed.waiting[packed.group], BYTES] += np.diff(packed.bounds)
-        waits = group >= 0
+        pieces = piece_sizes(batch.scan, group)
+        self._known.state[filed.waiting[pieces.group], BYTES] += pieces.size
         # What would cost too much to hold is stored whatever comes of its trace.
-        waits[packed.left_out] = False
+        group[pieces.left_out] = -1
+        waits = group >= 0
+        trace = np.full(len(spans), -1, np.int32)
+        trace[waits] = filed.waiting[group[waits]]
+        self._buffer.add(batch.scan, trace, filed.waiting[pieces.group])
         status = self._known.state[filed.rows, STATUS]
         now[chosen] = status == KEPT
-        now[packed.left_out] = True
+        now[pieces.left_out] = True
         weight[chosen] = np.where(status == KEPT, self._known.weight[filed.rows], 1.0)
         if batch.window.fresh:
             metrics.LATE.labels("kept").inc(int(np.count_nonzero(status == KEPT)))
             metrics.LATE.labels("dropped").inc(int(np.count_nonzero(status == DROPPED)))
-            metrics.NOT_HELD.inc(len(packed.left_out))
+            metrics.NOT_HELD.inc(len(pieces.left_out))
         return now, weight, waits, False
 
     def _vote(self, changes: Iterable[Change]) -> dict[int, list[I64]]:
@@ -267,7 +269,8 @@ class Sampler:
         calls = batch.scan.items.call
         if not now.any():
             return
-        packed = pack(batch.scan, np.where(now, calls, -1).astype(np.int32))
+        group = np.where(now, calls, -1).astype(np.int32)
+        packed = pack(batch.scan.data, Items.of(batch.scan), Envelopes.of(batch.scan), group)
         # Pieces that come by call keep the order of the spans.
         of_piece = packed.group
         yield Part(
@@ -299,7 +302,7 @@ class Sampler:
         spans = distinct(self._buffer.take(rows, len(known.state)), len(rows))
         metrics.DUPLICATES.inc(int(spans.repeats.sum()))
         ids = known.ids_of(rows)
-        traces = Traces(spans.scan, spans.of_span, ids, known.state[rows, VOTED] == 1)
+        traces = spans.traces(ids, known.state[rows, VOTED] == 1)
         with metrics.DECIDE_SECONDS.time():
             verdicts = _verdicts(self._tenants[place], traces, window.end_log_ms * 1_000_000)
         state = known.state[rows]
@@ -309,10 +312,9 @@ class Sampler:
             tenant.name, tenant.version, verdicts, ids, until, traces.span_count, spans.repeats, state, early
         )
         _count(decided, window.end_log_ms)
-        chosen = np.flatnonzero(verdicts.sampled[spans.pieces.place])
-        if not len(chosen):
+        if not verdicts.sampled.any():
             return decided, None
-        return decided, self._part(spans.pieces.chosen(chosen), spans.spans_in[chosen], tenant, decided, rows)
+        return decided, self._part(*spans.pieces(verdicts.sampled), tenant, decided, rows)
 
     def _upgrade(self, window: Window, late: Mapping[int, list[I64]]) -> Iterator[tuple[Decided, Part | None]]:
         """Keep dropped traces that were voted for."""
@@ -334,7 +336,7 @@ class Sampler:
                 tenant.name, tenant.version, found.verdicts, ids, until, found.spans, found.repeats, found.state,
                 early, late=True,
             )  # fmt: skip
-            yield decided, self._part(found.pieces, found.spans_in, tenant, decided, rows)
+            yield decided, self._part(found.pieces, found.of_span, tenant, decided, rows)
 
     def _conclude(self, window: Window, place: int, rows: I64, verdicts: Verdicts) -> I64:
         """Note verdicts -> int64[traces]: until when each is remembered, see Known."""
@@ -349,12 +351,11 @@ class Sampler:
         known.weight[rows] = ledger.weights(verdicts.rate)
         return until
 
-    def _part(self, pieces: Pieces, spans_in: I64, tenant: _Tenant, decided: Decided, rows: I64) -> Part:
-        """Spans of kept traces, to be stored. `spans_in` int64[pieces]: how many each holds."""
+    def _part(self, pieces: Pieces, of_span: I64, tenant: _Tenant, decided: Decided, rows: I64) -> Part:
+        """Spans of kept traces, to be stored. `of_span` int64[spans]: the trace of each."""
         return Part(
             pieces.data, pieces.bounds, [tenant.name], np.zeros(len(pieces.place), np.int32),
-            decided.state[pieces.place, CLASS].astype(np.uint8),
-            np.repeat(self._known.weight[rows][pieces.place], spans_in),
+            decided.state[pieces.place, CLASS].astype(np.uint8), self._known.weight[rows][of_span],
         )  # fmt: skip
 
     def _open(self, rows: I64) -> tuple[Opened | None, int | None]:

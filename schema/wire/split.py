@@ -7,7 +7,6 @@ are not items, are copied as they stand, unknown fields included; only the lengt
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -56,18 +55,52 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True)
-class Packed:
-    """Result of pack(): piece i is data[bounds[i]:bounds[i + 1]].
+class Sizes:
+    """Result of piece_sizes(): `group` int64[pieces], ascending; `size` int64[pieces], bytes; `left_out`: int64[], rows
+    of `scan.items` that are in no piece, because repeating what is around them would cost too much."""
 
-    `group`: int64[pieces], ascending; `items`: int64[pieces], rows of `scan.items` in each; `left_out`: int64[], rows
-    that are in none, because repeating what is around them would cost too much.
-    """
+    group: npt.NDArray[np.int64]
+    size: npt.NDArray[np.int64]
+    left_out: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Result of pack(): piece i is data[bounds[i]:bounds[i + 1]]; `group` int64[pieces], ascending."""
 
     data: npt.NDArray[np.uint8]
     bounds: npt.NDArray[np.int64]
     group: npt.NDArray[np.int64]
-    items: npt.NDArray[np.int64]
-    left_out: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """Items in scanned bytes, by row: data[tag:end] is the field, `scope` the row of its scope. int64[], int64[],
+    int32[]. `kept`: what holds the bytes that edits moved."""
+
+    tag: npt.NDArray[np.int64]
+    end: npt.NDArray[np.int64]
+    scope: npt.NDArray[np.int32]
+    kept: object = None
+
+    @classmethod
+    def of(cls, scan: Scan) -> Items:
+        """All of a scan."""
+        return cls(scan.items.tag, scan.items.end, scan.items.parent)
+
+
+@dataclass(frozen=True, slots=True)
+class Envelopes:
+    """Scopes and resources in scanned bytes: `resource_of` int32[scopes], and what is in them beside their items."""
+
+    resource_of: npt.NDArray[np.int32]
+    scopes: _Gaps
+    resources: _Gaps
+
+    @classmethod
+    def of(cls, scan: Scan) -> Envelopes:
+        """All of a scan."""
+        return cls(scan.scopes.parent, _gaps(scan.scopes, scan.items), _gaps(scan.resources, scan.scopes))
 
 
 def item_counts(scan: Scan) -> npt.NDArray[np.int64]:
@@ -87,97 +120,117 @@ def split(
     items vanish. Each edit lies in one item, or in one field of a resource or scope message.
     Raises ValueError if `group` has another length than the items or a number below -1, or if an edit does not fit.
     """
-    return _splitter(scan, group).run(max_bytes, edits)
+    _check(scan, group)
+    items, around = Items.of(scan), Envelopes.of(scan)
+    if edits:
+        items, around = _edited(scan.data, items, around, edits)
+    layout = _Layout(items, around, group, scan.items.call, _allowance(scan), max_bytes)
+    return Split(_pieces(scan, layout, layout.written(scan.data)), layout.left_out)
 
 
-def pack(scan: Scan, group: npt.NDArray[np.int32]) -> Packed:
-    """The same, as one array: a group has one piece, whatever its size. Raises ValueError as split() does."""
-    return _splitter(scan, group).pack()
+def piece_sizes(scan: Scan, group: npt.NDArray[np.int32]) -> Sizes:
+    """What split() would make if a group had one piece, whatever its size. Raises ValueError as split() does."""
+    _check(scan, group)
+    layout = _Layout(Items.of(scan), Envelopes.of(scan), group, scan.items.call, _allowance(scan))
+    return Sizes(layout.groups, layout.sizes, layout.left_out)
 
 
-def _splitter(scan: Scan, group: npt.NDArray[np.int32]) -> _Splitter:
+def pack(data: npt.NDArray[np.uint8], items: Items, around: Envelopes, group: npt.NDArray[np.int32]) -> Packed:
+    """Cut items by group, as split() does, into one array: a group has one piece, whatever its size and cost.
+
+    `group`: int32[items], >= 0, or -1 to leave the item out.
+    """
+    layout = _Layout(items, around, group, np.zeros(len(group), np.int32), np.array([_UNBOUNDED]))
+    bounds = np.zeros(len(layout.sizes) + 1, np.int64)
+    np.cumsum(layout.sizes, out=bounds[1:])
+    return Packed(layout.written(data), bounds, layout.groups)
+
+
+def _check(scan: Scan, group: npt.NDArray[np.int32]) -> None:
     if len(group) != len(scan.items):
         raise ValueError(f"{len(group)} groups for {len(scan.items)} items")
-    group = np.ascontiguousarray(group, np.int32)
-    order, lowest = order_groups(group)
-    if lowest < -1:
-        raise ValueError("a group must be -1 or more")
-    return _Splitter(scan, group, order)
 
 
-class _Splitter:
-    """The arrays of one split()."""
+def _allowance(scan: Scan) -> npt.NDArray[np.int64]:
+    return np.diff(scan.bounds) * CALL_SHARE + CALL_ALLOWANCE
 
-    def __init__(self, scan: Scan, group: npt.NDArray[np.int32], order: npt.NDArray[np.int64]) -> None:
-        self._scan = scan
-        self._group = group
-        self._order = order
-        self._piece = np.empty(len(order), np.int32)
-        self._resource_size = np.empty(len(order), np.int64)
-        self._scope_size = np.empty(len(order), np.int64)
 
-    def run(self, max_bytes: int, edits: Edits | None) -> Split:
-        sizes, out = self._write(max_bytes, edits)
-        return Split(self._pieces(sizes, out), self._left_out())
+def _edited(data: npt.NDArray[np.uint8], items: Items, around: Envelopes, edits: Edits) -> tuple[Items, Envelopes]:
+    places, left = moved(data, items.tag, items.end, edits.sorted())
+    resources, left = around.resources.edited(data, left)
+    scopes, left = around.scopes.edited(data, left)
+    if len(left):
+        raise ValueError("an edit lies across the borders of items")
+    return Items(places.start, places.end, items.scope, places.kept), Envelopes(around.resource_of, scopes, resources)
 
-    def pack(self) -> Packed:
-        sizes, out = self._write(_UNBOUNDED, None)
-        bounds = np.zeros(len(sizes) + 1, np.int64)
-        np.cumsum(sizes, out=bounds[1:])
-        groups, items, _, _ = self._described(len(sizes))
-        return Packed(out, bounds, groups, items, self._left_out())
 
-    def _left_out(self) -> npt.NDArray[np.int64]:
-        left_out = self._piece < 0
-        return np.sort(self._order[left_out]) if left_out.any() else np.empty(0, np.int64)
+class _Layout:
+    """Which items are in which piece. `call`: int32[items], `allowance`: int64[calls], bytes that may be repeated."""
 
-    def _write(self, max_bytes: int, edits: Edits | None) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
-        """(bytes of each piece, all pieces one after the other)."""
-        scan, items, scopes = self._scan, self._scan.items, self._scan.scopes
-        resource_gaps = _gaps(scan.resources, scopes)
-        scope_gaps = _gaps(scopes, items)
-        item_tag, item_end = items.tag, items.end
-        if edits:
-            left = edits.sorted()
-            places, left = moved(scan.data, item_tag, item_end, left)
-            item_tag, item_end = places.start, places.end
-            resource_gaps, left = resource_gaps.edited(scan.data, left)
-            scope_gaps, left = scope_gaps.edited(scan.data, left)
-            if len(left):
-                raise ValueError("an edit lies across the borders of items")
-        sizes = np.zeros(len(self._order), np.int64)
+    def __init__(
+        self,
+        items: Items,
+        around: Envelopes,
+        group: npt.NDArray[np.int32],
+        call: npt.NDArray[np.int32],
+        allowance: npt.NDArray[np.int64],
+        max_bytes: int = _UNBOUNDED,
+    ) -> None:
+        self.group = np.ascontiguousarray(group, np.int32)
+        self.order, lowest = order_groups(self.group)
+        if lowest < -1:
+            raise ValueError("a group must be -1 or more")
+        self._items = items
+        self._around = around
+        self.piece = np.empty(len(self.order), np.int32)
+        self._resource_size, self._scope_size = (np.empty(len(self.order), np.int64) for _ in range(2))
+        sizes = np.zeros(len(self.order), np.int64)
         pieces = lay_out(
-            self._order, self._group, item_end - item_tag, items.parent, scopes.parent, items.call, scope_gaps.size,
-            resource_gaps.size, np.diff(scan.bounds) * CALL_SHARE + CALL_ALLOWANCE, max_bytes,
-            self._piece, self._resource_size, self._scope_size, sizes,
+            self.order, self.group, items.end - items.tag, items.scope, around.resource_of, call, around.scopes.size,
+            around.resources.size, allowance, max_bytes, self.piece, self._resource_size, self._scope_size, sizes,
         )  # fmt: skip
-        out = np.empty(int(sizes.sum()), np.uint8)
+        self.sizes = sizes[:pieces]
+
+    @property
+    def groups(self) -> npt.NDArray[np.int64]:
+        """int64[pieces]: the group of each."""
+        there = self.piece >= 0
+        first = np.searchsorted(self.piece[there], np.arange(len(self.sizes)))
+        found: npt.NDArray[np.int64] = self.group[self.order[there][first]].astype(np.int64)
+        return found
+
+    @property
+    def left_out(self) -> npt.NDArray[np.int64]:
+        """int64[]: items that fit in no piece."""
+        left_out = self.piece < 0
+        return np.sort(self.order[left_out]) if left_out.any() else np.empty(0, np.int64)
+
+    def written(self, data: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """All pieces, one after the other."""
+        items, around = self._items, self._around
+        out = np.empty(int(self.sizes.sum()), np.uint8)
         write_pieces(
-            scan.data, self._order, self._piece, self._resource_size, self._scope_size, item_tag, item_end,
-            items.parent, scopes.parent, resource_gaps.ranges, scope_gaps.ranges, out,
+            data, self.order, self.piece, self._resource_size, self._scope_size, items.tag, items.end, items.scope,
+            around.resource_of, around.resources.ranges, around.scopes.ranges, out,
         )  # fmt: skip
-        return sizes[:pieces], out
+        return out
 
-    def _described(self, pieces: int) -> tuple[npt.NDArray[Any], ...]:
-        """By piece: its group, its items, where its calls end; and the calls of all."""
-        groups, items, ends = (np.empty(pieces, np.int64) for _ in range(3))
-        calls = np.empty(len(self._order), np.int32)
-        describe_pieces(
-            self._order, self._piece, self._group, item_counts(self._scan), self._scan.items.call, groups, items, ends,
-            calls,
-        )  # fmt: skip
-        return groups, items, ends, calls
 
-    def _pieces(self, sizes: npt.NDArray[np.int64], out: npt.NDArray[np.uint8]) -> list[Piece]:
-        """Cut the written bytes into pieces."""
-        groups, items, ends, calls = self._described(len(sizes))
-        written = memoryview(out)  # type: ignore[arg-type]  # an array is a buffer
-        pieces = []
-        begin = first = 0
-        for size, group, count, end in zip(sizes.tolist(), groups.tolist(), items.tolist(), ends.tolist(), strict=True):
-            pieces.append(Piece(group, bytes(written[begin : begin + size]), count, calls[first:end]))
-            begin, first = begin + size, end
-        return pieces
+def _pieces(scan: Scan, layout: _Layout, out: npt.NDArray[np.uint8]) -> list[Piece]:
+    """Cut the written bytes into pieces."""
+    groups, items, ends = (np.empty(len(layout.sizes), np.int64) for _ in range(3))
+    calls = np.empty(len(layout.order), np.int32)
+    describe_pieces(
+        layout.order, layout.piece, layout.group, item_counts(scan), scan.items.call, groups, items, ends, calls
+    )
+    written = memoryview(out)  # type: ignore[arg-type]  # an array is a buffer
+    pieces = []
+    begin = first = 0
+    of_piece = zip(layout.sizes.tolist(), groups.tolist(), items.tolist(), ends.tolist(), strict=True)
+    for size, group, count, end in of_piece:
+        pieces.append(Piece(group, bytes(written[begin : begin + size]), count, calls[first:end]))
+        begin, first = begin + size, end
+    return pieces
 
 
 @dataclass(frozen=True, slots=True)

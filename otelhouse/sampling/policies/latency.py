@@ -30,11 +30,9 @@ class Latency:
 
     def evaluate(self, traces: Traces, asked: Mask, now_ns: int) -> Decisions:
         """See Policy."""
-        spans = traces.scan.items
         found = np.zeros(len(traces), np.bool_)
         within_bounds(
-            traces.order, traces.starts, spans["start_time_unix_nano"], spans["end_time_unix_nano"],
-            self.lower_ms, self.upper_ms, found,
+            traces.order, traces.starts, traces.times.begins, traces.times.ends, self.lower_ms, self.upper_ms, found,
         )  # fmt: skip
         return decisions(found)
 

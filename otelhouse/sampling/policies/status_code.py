@@ -23,4 +23,4 @@ class StatusCode:
 
     def evaluate(self, traces: Traces, asked: Mask, now_ns: int) -> Decisions:
         """See Policy."""
-        return decisions(traces.any(np.isin(traces.scan.items["status.code"], self.codes)))
+        return decisions(traces.any(np.isin(traces.status, self.codes)))
