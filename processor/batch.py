@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +32,7 @@ class Batch:
 
     `tenants` are the distinct tenants; by call: `tenant` is the tenant's place among them, `tenant_hash` its hash,
     `retention_class` the class of its rows, `offset` the record's offset, `append_ns` its append time, `log_ms` log
-    time at it.
+    time at it. `brief`: whether the scan is.
     """
 
     window: Window
@@ -44,15 +45,19 @@ class Batch:
     append_ns: U64
     log_ms: I64
     faults: list[Fault]
+    brief: bool = False
 
 
-def read(window: Window) -> Batch:
-    """Scan a window's records together; those that cannot be used are its faults, and only they."""
+def read(window: Window, keys: Sequence[str] | None = None) -> Batch:
+    """Scan a window's records together; those that cannot be used are its faults, and only they.
+
+    `keys`: see scan(); None: all.
+    """
     entries = [entry for entry in window.entries if entry.framing is not None]
     usable = [(entry.record, entry.framing) for entry in entries if entry.framing is not None]
     faults = [Fault(entry.record, entry.fault) for entry in window.entries if entry.framing is None]
     data, bounds = join([record.value for record, _ in usable], SPARE)
-    found = scan(Signal.of_topic(window.name.topic), data, bounds, SPARE)
+    found = scan(Signal.of_topic(window.name.topic), data, bounds, SPARE, keys)
     for call in np.flatnonzero(found.status).tolist():
         faults.append(Fault(usable[call][0], ErrorCode(found.status[call]).text))
     places: dict[str, int] = {}
@@ -69,4 +74,5 @@ def read(window: Window) -> Batch:
         append_ns=np.array([record.append_ms for record, _ in usable], np.uint64) * _NS_PER_MS,
         log_ms=np.array([entry.log_ms for entry in entries], np.int64),
         faults=sorted(faults, key=lambda fault: fault.record.offset),
+        brief=keys is not None,
     )

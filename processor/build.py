@@ -62,7 +62,7 @@ class Builder:
 
     def build(self, window: Window, traces: TracesState | None = None) -> Built:
         """Scan the window and make its rows. `traces`: the partition's state, if its records are spans."""
-        batch = batches.read(window)
+        batch = batches.read(window) if traces is None else traces.read(window)
         made = traces.take(batch) if traces is not None else None
         shared: list[Rows] = []
         blocks: list[Block] = []

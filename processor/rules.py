@@ -7,7 +7,7 @@ read once never changes.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -24,7 +24,7 @@ from otelhouse.rules.rule import Kind
 from otelhouse.sampling.config import TailSampling
 from otelhouse.telemetry import get_logger
 from processor.batch import Batch
-from processor.window import Change
+from processor.window import Change, Window
 from schema.arrays import I64, Mask
 from schema.record import RuleChange
 
@@ -167,6 +167,16 @@ class PartitionRules(Generic[T]):
         place = bisect_left(found, before, key=lambda version: version.offset)
         return found[place - 1] if place else self._before_all
 
+    def of_window(self, window: Window) -> Iterator[T]:
+        """What the versions say that its records may be under."""
+        yield self._before_all.says
+        for tenant in _tenants(window):
+            yield from (version.says for version in self.versions(tenant))
+
+    def at_end(self, window: Window) -> Iterator[T]:
+        """What is in force at its end for the tenants of its records."""
+        return (self.version(tenant, window.end).says for tenant in _tenants(window))
+
     def in_force(self, batch: Batch) -> InForce[T]:
         """By record of a batch."""
         of_call = np.zeros(len(batch.tenant), np.int64)
@@ -180,3 +190,7 @@ class PartitionRules(Generic[T]):
             says += [self._before_all.says, *(version.says for version in versions)]
             tenant += [place] * (1 + len(versions))
         return InForce(of_call, np.array(tenant, np.int64), says)
+
+
+def _tenants(window: Window) -> set[str]:
+    return {entry.framing.tenant for entry in window.entries if entry.framing is not None}

@@ -50,6 +50,7 @@ def joined(batch: Batch, parts: Sequence[Part]) -> tuple[Batch, F64]:
         offset=np.full(calls, batch.window.start, np.uint64),
         append_ns=np.full(calls, batch.window.end_log_ms, np.uint64) * np.uint64(1_000_000),
         log_ms=np.full(calls, batch.window.end_log_ms, np.int64),
+        brief=False,
     )
     return made, _all([part.weight for part in parts], np.float64)
 

@@ -59,8 +59,8 @@ class Index(Protocol):
 @dataclass(frozen=True, slots=True)
 class Recalled:
     """Traces. `verdicts`: what was said of each before; `found` bool[traces]: whether all of it was still there and
-    within the limit; `taken`: spans of those, a trace's place is that among those found; `over` bool[traces]: those that
-    the limit left out. `read_bytes`: what was read of the log."""
+    within the limit; `taken`: spans of those, a trace's place is that among those found; `over` bool[traces]: those
+    that the limit left out. `read_bytes`: what was read of the log."""
 
     taken: Taken
     verdicts: list[Verdict]
@@ -170,7 +170,7 @@ class _Read:
         entries = tuple(entry for entry in map(_entry, records) if entry and entry.framing.tenant == self._tenant)  # type: ignore[union-attr]
         if not entries:
             return
-        found = batches.read(replace(self._window, entries=entries, changes=())).scan
+        found = batches.read(replace(self._window, entries=entries, changes=()), keys=()).scan
         group = places_of(_halves(found.items["trace_id"].fixed(16)), self._ids)
         self._buffer.add(found, group, np.unique(group[group >= 0]).astype(np.int64))
 

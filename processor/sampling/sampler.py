@@ -137,11 +137,15 @@ class Sampler:
             while last < len(window.entries) and window.entries[last].record.offset < end:
                 last += 1
             if last > first:
-                self._file(batches.read(replace(window, entries=window.entries[first:last])))
+                self._file(batches.read(replace(window, entries=window.entries[first:last]), keys=()))
             first = last
             self._vote(change for change in window.changes if begin <= change.offset < end)
             begin = end
             self._catch_up(end)
+
+    def samples(self, window: Window) -> bool:
+        """Whether a rule is in force at its end for a tenant that it has spans of."""
+        return any(says is not None for says in self._rules.at_end(window))
 
     def take(self, batch: Batch) -> Taken:
         """A window after C: file its spans, decide what is due at its end. Raises Abandoned."""
@@ -153,9 +157,8 @@ class Sampler:
         self._renew(window, window.end)
         decided = [*self._upgrade(window, late), *self._decide(window)]
         parts = [part for _, part in decided if part is not None]
-        if parts or not whole:
-            parts = [*self._now(batch, now, weight), *parts]
-        stored, weights = (batch, None) if whole and not parts else joined(batch, parts)
+        as_it_is = whole and not parts and not batch.brief
+        stored, weights = (batch, None) if as_it_is else joined(batch, [*self._now(batch, now, weight), *parts])
         verdicts = [each for each, _ in decided]
         # Whoever was voted for may have used up its limit without a verdict.
         moved = sorted({each.tenant for each in verdicts} | {self._tenants[place].name for place in late})

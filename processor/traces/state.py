@@ -24,6 +24,7 @@ from processor.traces.cardinality import Cardinality
 from processor.traces.exemplars import exemplar_rows
 from processor.traces.facts import SpanFacts
 from processor.traces.graph import ServiceGraph
+from processor.traces.peers import KEYS
 from processor.traces.red import red_rows
 from processor.window import Window
 from schema.arrays import Mask
@@ -79,9 +80,16 @@ class TracesState:
         if needed:
             first = needed[0]
             part = replace(window, start=first.record.offset, log_ms=first.log_ms, entries=needed, changes=())
-            batch = batches.read(part)
+            batch = batches.read(part, KEYS)
             wanted = self._rules.in_force(batch).where(_in_graph)
             self._graph_of(batch.window).rebuild(SpanFacts(batch, identify(batch)).of(wanted))
+
+    def read(self, window: Window) -> Batch:
+        """Scan a window after C; of spans that wait only what is asked of them before their verdict."""
+        if not self._sampler.samples(window):
+            return batches.read(window)
+        dimensions = {key for says in self._rules.of_window(window) for key in says.dimensions}
+        return batches.read(window, (*KEYS, *sorted(dimensions)))
 
     def take(self, batch: Batch) -> Made:
         """A window after C."""

@@ -13,12 +13,13 @@ from numba import njit
 
 from schema.loads import address, get8, get32, get64, load32, load64, put32, put64
 from schema.signal import Signal
-from schema.wire.descriptors import Tab
+from schema.wire.descriptors import Owner, Tab
 from schema.wire.errors import ErrorCode
 from schema.wire.program import (
     COLUMN,
     ENTRY,
     FIELD_BITS,
+    LEFT_OUT,
     LIST_WORDS,
     MARK,
     MARK_COLUMN,
@@ -66,15 +67,18 @@ _ATTRIBUTE = program(Signal.TRACES).columns[Tab.ATTRIBUTES]
 ATTRIBUTES, UNKNOWN = int(Tab.ATTRIBUTES), int(Tab.UNKNOWN)
 AT_KEY, AT_VALUE = _ATTRIBUTE["key"].at, _ATTRIBUTE["value"].at
 AT_KIND, AT_NUMBER = _ATTRIBUTE["value.kind"].at, _ATTRIBUTE["value.number"].at
+ITEM = int(Owner.ITEM)
+LONGEST_KEY = 63
+"""The bit in `key_sizes` of all keys that are at least so long."""
 KEY_TAG, VALUE_TAG = 0x0A, 0x12
 STRING_TAG, BOOL_TAG, INT_TAG, DOUBLE_TAG = 0x0A, 0x10, 0x18, 0x21
 
 FRAME = 5
 """What the stack keeps of a message that is left for a sub-message."""
 
-_BODY = "int64(" + ", ".join(["int64"] * 12) + ")"
+_BODY = "int64(" + ", ".join(["int64"] * 13) + ")"
 _BODIES = (
-    "void(uint8[::1], int64[::1], int32[::1], int64[::1], int64[::1], int64[::1], int64[::1], "
+    "void(uint8[::1], int64[::1], int32[::1], int64, int64[::1], int64[::1], int64[::1], int64[::1], "
     "int32[::1], int64[::1], uint8[::1])"
 )
 
@@ -167,8 +171,11 @@ def read_attribute(data, p, end, at, ints, longs):
 
 
 @njit(_BODY, nogil=True, cache=True, error_model="numpy")
-def scan_body(data, p, stop, call, fields, words, base, room, count, ints, longs, stack):
-    """Scan data[p:stop] -> 0, or the ErrorCode of what is wrong (SCATTERED: valid, but merge it first)."""
+def scan_body(data, p, stop, call, fields, key_sizes, words, base, room, count, ints, longs, stack):
+    """Scan data[p:stop] -> 0, or the ErrorCode of what is wrong (SCATTERED: valid, but merge it first).
+
+    `key_sizes`: a bit for each length of a key; of an item's other attributes hardly any is kept.
+    """
     scattered = 0
     depth = 0
     message = np.int64(0)
@@ -265,6 +272,10 @@ def scan_body(data, p, stop, call, fields, words, base, room, count, ints, longs
                     put32(ints, place + 4, p + length)
                     if table == ATTRIBUTES and read_attribute(data, p, p + length, place, ints, longs):
                         p += length
+                        size = min(get32(ints, place + AT_KEY + 1), LONGEST_KEY)
+                        if get32(ints, place + 1) == ITEM and (key_sizes >> size) & 1 == 0:
+                            put64(count, ATTRIBUTES, child)
+                            put64(count, LEFT_OUT, get64(count, LEFT_OUT) + 1)
                         continue
                     row = child
                     at = place
@@ -315,7 +326,7 @@ def scan_body(data, p, stop, call, fields, words, base, room, count, ints, longs
 
 
 @njit(_BODIES, nogil=True, cache=True, error_model="numpy")
-def scan_bodies(data, bounds, fields, words, base, room, count, ints, longs, status):
+def scan_bodies(data, bounds, fields, key_sizes, words, base, room, count, ints, longs, status):
     """Scan each body data[bounds[i]:bounds[i+1]] into the tables; rows of a rejected body are taken back."""
     stack = np.empty((MAX_DEPTH + 1) * FRAME, np.int64)
     before = np.empty_like(count)
@@ -325,8 +336,8 @@ def scan_bodies(data, bounds, fields, words, base, room, count, ints, longs, sta
     for call in range(len(bounds) - 1):
         before[:] = count
         code = scan_body(
-            at_data, bounds[call], bounds[call + 1], call, at_fields, at_words, at_base, at_room, at_count, at_ints,
-            at_longs, at_stack,
+            at_data, bounds[call], bounds[call + 1], call, at_fields, key_sizes, at_words, at_base, at_room, at_count,
+            at_ints, at_longs, at_stack,
         )  # fmt: skip
         size = np.int64(0)
         for table in range(len(count)):

@@ -25,6 +25,9 @@ LIST_WORDS = 2
 _AUX_NAME = {Tab.ATTRIBUTES: "owner", Tab.POINTS: "data", Tab.VALUES: "holder"}
 """Columns that show a row's AUX under a name."""
 
+LEFT_OUT = len(Tab)
+"""Stands behind the tables: where attributes are counted that a brief scan does not keep."""
+
 FIELD_BITS = 5
 """Field numbers below 1 << FIELD_BITS are known; OTLP's are at most 16."""
 
@@ -79,9 +82,9 @@ class Column:
 class Program:
     """What the kernel needs for one signal.
 
-    `fields`: int32[(messages << FIELD_BITS) * ENTRY]; `words`: int64[tables], 64-bit words in a row;
-    `used`: int64[tables], 1 for the tables that the signal has, else 0; `columns`: for each table the columns by
-    name. The root message has number 0.
+    `fields`: int32[(messages << FIELD_BITS) * ENTRY]; `words`: int64[tables + 1], 64-bit words in a row, LEFT_OUT
+    included; `used`: int64[tables + 1], 1 for the tables that the signal has, else 0; `columns`: for each table the
+    columns by name. The root message has number 0.
     """
 
     fields: npt.NDArray[np.int32]
@@ -125,8 +128,8 @@ class _Compiler:
         for (message, table), index in self._contexts.items():
             for field in self._messages[message]:
                 fields[(index << FIELD_BITS) | field.number] = self._entry(field, table, columns)
-        words = [self._words(table, columns[table]) for table in Tab]
-        used = [1 if columns[table] or table is Tab.UNKNOWN else 0 for table in Tab]
+        words = [self._words(table, columns[table]) for table in (*Tab, Tab.ATTRIBUTES)]
+        used = [*(1 if columns[table] or table is Tab.UNKNOWN else 0 for table in Tab), 0]
         return Program(fields.ravel(), np.array(words, np.int64), np.array(used, np.int64), columns)
 
     def _visit(self, message: str, table: Tab | None) -> None:

@@ -15,9 +15,9 @@ from schema.wire.columns import Buffer, Table
 from schema.wire.cut import cut_metrics, needs_cut
 from schema.wire.descriptors import Owner, Tab
 from schema.wire.errors import ErrorCode
-from schema.wire.kernel import scan_bodies
+from schema.wire.kernel import LONGEST_KEY, scan_bodies
 from schema.wire.merge import MAX_BYTES, merged
-from schema.wire.program import OUTLINED, outline_fields, program
+from schema.wire.program import LEFT_OUT, OUTLINED, outline_fields, program
 
 _MAX_DATA = (1 << 31) - 1
 
@@ -40,7 +40,10 @@ _BYTES_A_ROW = {
 }
 """First guess of a table's rows: the pass is repeated, with the counts of the first, where it was too low."""
 
-_GUESS = np.array([_BYTES_A_ROW[tab] for tab in Tab], np.int64)
+_GUESS = np.array([*(_BYTES_A_ROW[tab] for tab in Tab), 1], np.int64)
+_ALL_KEYS = -1
+_NOT_IN_BRIEF = frozenset({Tab.EVENTS, Tab.LINKS, Tab.VALUES})
+_WHOLE_IN_BRIEF = (Owner.RESOURCE, Owner.SCOPE)
 _LEAST = 16
 
 _BUCKETS = {
@@ -111,12 +114,14 @@ class Scan:
         status: npt.NDArray[np.uint8],
         places: list[tuple[int, int]],
         outlined: bool = False,
+        keys: Sequence[str] | None = None,
     ) -> None:
         self.signal = signal
         self.status = status
         self._buffer = buffer
         self._places = places
         self._outlined = outlined
+        self._keys = keys
         self._tables: dict[Tab, Table] = {}
         self._by_owner: dict[Owner, tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = {}
 
@@ -131,7 +136,9 @@ class Scan:
         return self._buffer.bounds
 
     def table(self, tab: Tab) -> Table:
-        """A table; empty where the signal has none."""
+        """A table; empty where the signal has none. Raises LookupError for one that a brief scan leaves out."""
+        if self._keys is not None and tab in _NOT_IN_BRIEF:
+            raise LookupError(f"a brief scan has no {tab.name.lower()}")
         made = self._tables.get(tab)
         if made is None:
             if self._outlined and tab in OUTLINED:
@@ -224,7 +231,9 @@ class Scan:
         """Attributes by owner -> (order, offsets): those of row r are order[offsets[r]:offsets[r+1]].
 
         `order`: int64[], rows of `attributes` in the order of the wire; `offsets`: int64[rows of the owner + 1].
+        Raises LookupError if a brief scan leaves some of them out.
         """
+        self._check_whole(owner)
         made = self._by_owner.get(owner)
         if made is None:
             made = owners.attributes_of(self, owner)
@@ -232,12 +241,22 @@ class Scan:
         return made
 
     def find(self, owner: Owner, key: bytes) -> npt.NDArray[np.int64]:
-        """int64[rows of the owner]: row in `attributes` of its first attribute with this key, or -1."""
+        """int64[rows of the owner]: row in `attributes` of its first attribute with this key, or -1. Raises LookupError
+        if a brief scan leaves some of them out."""
+        self._check_whole(owner, key.decode())
         return owners.find(self, owner, key)
+
+    def _check_whole(self, owner: Owner, key: str = "") -> None:
+        if self._keys is not None and owner not in _WHOLE_IN_BRIEF and not (owner is Owner.ITEM and key in self._keys):
+            raise LookupError(f"a brief scan has not all attributes of an {owner.name.lower()}")
 
 
 def scan(
-    signal: Signal, data: npt.NDArray[np.uint8], bounds: npt.NDArray[np.int64], spare: Spare | None = None
+    signal: Signal,
+    data: npt.NDArray[np.uint8],
+    bounds: npt.NDArray[np.int64],
+    spare: Spare | None = None,
+    keys: Sequence[str] | None = None,
 ) -> Scan:
     """Scan joined request bodies. Bad bytes never raise: see Scan.status.
 
@@ -245,13 +264,16 @@ def scan(
     do not fit together. Accepts what the official protobuf library accepts, but for bodies above 16 MiB whose
     sub-messages come in pieces (ErrorCode.TOO_LARGE) and for masses of empty messages (TOO_MANY). A Metric above
     256 KiB is scanned as several of the same name (`schema/wire/cut.py`).
+
+    With `keys` the scan is brief: all is checked, but there are no rows of events, links and nested values, and of
+    items' attributes those with one of these keys and, if they are as long, some others.
     """
     _check(data, bounds)
     if not (data.flags.c_contiguous and data.flags.writeable):
         data = data.copy()  # the kernels are compiled for this kind of array only
-    result = _scan(signal, data, np.ascontiguousarray(bounds, np.int64), spare)
+    result = _scan(signal, data, np.ascontiguousarray(bounds, np.int64), spare, keys=keys)
     if (result.status == ErrorCode.SCATTERED).any():
-        result = _scan_merged(signal, result)
+        result = _scan_merged(signal, result, keys)
     if signal is Signal.METRICS and needs_cut(result):
         status, bodies = result.status, cut_metrics(result)
         del result  # its columns may be many times the bodies, and so will be the new ones
@@ -298,10 +320,17 @@ def _scan(
     bounds: npt.NDArray[np.int64],
     spare: Spare | None = None,
     outlined: bool = False,
+    keys: Sequence[str] | None = None,
 ) -> Scan:
     tables = program(signal)
     fields = outline_fields(signal) if outlined else tables.fields
+    key_sizes = _ALL_KEYS if keys is None else sum(1 << size for size in {min(len(key), LONGEST_KEY) for key in keys})
     room = (len(data) // _GUESS + _LEAST) * tables.used
+    kept = np.ones(len(room), np.bool_)
+    if keys is not None:
+        kept[list(_NOT_IN_BRIEF)] = False
+    kept[LEFT_OUT] = False
+    room[~kept] = 0
     while True:
         base = np.zeros(len(room) + 1, np.int64)
         np.cumsum((room + 1) * tables.words, out=base[1:])
@@ -309,16 +338,16 @@ def _scan(
         ints = longs.view(np.int32)
         count = np.zeros(len(room), np.int64)
         status = np.zeros(len(bounds) - 1, np.uint8)
-        scan_bodies(data, bounds, fields, tables.words, base, room, count, ints, longs, status)
-        if (count <= room).all():
+        scan_bodies(data, bounds, fields, key_sizes, tables.words, base, room, count, ints, longs, status)
+        if (count <= room)[kept].all():
             break
-        room = count
+        room = count * kept
         del longs, ints  # before as much again is taken
     places = list(zip(base.tolist(), count.tolist(), strict=False))
-    return Scan(signal, Buffer(data, bounds, ints, longs), status, places, outlined)
+    return Scan(signal, Buffer(data, bounds, ints, longs), status, places, outlined, keys)
 
 
-def _scan_merged(signal: Signal, first: Scan) -> Scan:
+def _scan_merged(signal: Signal, first: Scan, keys: Sequence[str] | None) -> Scan:
     """Scan again with each SCATTERED body re-encoded; the codes of the others stay."""
     bodies = []
     refused: dict[int, ErrorCode] = {}
@@ -330,7 +359,7 @@ def _scan_merged(signal: Signal, first: Scan) -> Scan:
                 refused[call] = ErrorCode.TOO_LARGE if len(body) > MAX_BYTES else ErrorCode.SCATTERED
             body = again or b""
         bodies.append(body)
-    result = _scan(signal, *join(bodies))
+    result = _scan(signal, *join(bodies), keys=keys)
     for call, code in refused.items():
         result.status[call] = code
     return result
