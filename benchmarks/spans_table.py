@@ -17,6 +17,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -27,7 +28,7 @@ from benchmarks.harness import Cost, measure
 from benchmarks.spans_rows import RATE, START, TENANT, operation, resources, service, user, windows
 from otelhouse.clickhouse import connect, insert_arrow
 from otelhouse.config import ClickHouseSettings
-from query.database import LIMITS, Database, Row
+from query.database import Database, Reading, Row
 from query.plan.sql import statement
 from query.plan.tree import Select
 from query.read.attributes import Match
@@ -54,12 +55,12 @@ class Watched(Database):
 
     def __init__(self, settings: ClickHouseSettings) -> None:
         super().__init__(settings)
-        self.asked: list[Select] = []
+        self.asked: list[tuple[Select, Reading]] = []
 
-    async def rows(self, select: Select, few: bool = False) -> Sequence[Row]:
+    async def rows(self, select: Select, reading: Reading = Reading.ALL) -> Sequence[Row]:
         """As the real one."""
-        self.asked.append(select)
-        return await super().rows(select, few)
+        self.asked.append((select, reading))
+        return await super().rows(select, reading)
 
 
 @dataclass
@@ -223,13 +224,12 @@ def _compare(bench: Bench, name: str, make: Callable[[int], Pair]) -> None:
         ask, sql, parameters = make(number)
         bench.database.asked.clear()
         mine.add(measure(1, ask, bench.pids))
-        theirs.add(
-            measure(1, lambda s=sql, p=parameters: bench.peer.query(s, parameters=p, settings=LIMITS), bench.pids)
-        )
-    for select in bench.database.asked:
+        ask_peer = partial(bench.peer.query, sql, parameters=parameters, settings=Reading.ALL.settings)
+        theirs.add(measure(1, ask_peer, bench.pids))
+    for select, reading in bench.database.asked:
         planned = statement(select)
-        _count(mine, bench.ours, planned.sql, planned.parameters)
-    _count(theirs, bench.peer, sql, parameters)
+        _count(mine, bench.ours, planned.sql, planned.parameters, reading)
+    _count(theirs, bench.peer, sql, parameters, Reading.ALL)
     times = f"{mine.median:10.1f}{theirs.median:10.1f}{mine.median / theirs.median:9.2f}x"
     cpu = f"{mine.cpu:10.1f}{theirs.cpu:10.1f}{mine.cpu / max(theirs.cpu, 1):9.2f}x"
     reads = f"{mine.rows:10,}{theirs.rows:10,}{mine.granules:10,}{theirs.granules:10,}"
@@ -237,9 +237,9 @@ def _compare(bench: Bench, name: str, make: Callable[[int], Pair]) -> None:
     sys.stdout.flush()
 
 
-def _count(read: Read, client: Client, sql: str, parameters: dict[str, Any]) -> None:
+def _count(read: Read, client: Client, sql: str, parameters: dict[str, Any], reading: Reading) -> None:
     """Add the rows that the query read, and the granules that its indexes left (all of them where it has none)."""
-    settings = {**LIMITS, "use_query_condition_cache": 0}
+    settings = {**reading.settings, "use_query_condition_cache": 0}
     read.rows += int(client.query(sql, parameters=parameters, settings=settings).summary["read_rows"])
     last = 0
     for (line,) in client.query(f"EXPLAIN indexes = 1 {sql}", parameters=parameters, settings=settings).result_rows:

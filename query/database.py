@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from enum import Enum
 from typing import Any
 
 import structlog
@@ -36,10 +37,25 @@ LIMITS = {
     "max_result_rows": 500_000,
     "max_result_bytes": 512 << 20,
     "result_overflow_mode": "throw",
-    "max_threads": 4,
     # A trace's rows and its resources lie on one shard: a sub-query never needs to look at another.
     "distributed_product_mode": "local",
 }
+
+
+class Reading(Enum):
+    """How ClickHouse reads for a query: with how many threads, and whether each stream reads ahead of what is taken."""
+
+    ALL = (4, True)
+    FEW = (1, True)
+    """Few granules of many columns, found by an index: one thread is faster, as each opens all the columns."""
+    IN_ORDER = (2, False)
+    """In the table's order, to end when enough was found: what is read ahead is read for nothing."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        threads, ahead = self.value
+        return LIMITS | {"max_threads": threads, "read_in_order_use_buffering": int(ahead)}
+
 
 # ClickHouse's error codes (src/Common/ErrorCodes.cpp).
 _TOO_MUCH = frozenset({158, 159, 160, 241, 307, 396})
@@ -59,19 +75,15 @@ class Database:
         self._client: Any = None
         self._under_way = 0
 
-    async def rows(self, select: Select, few: bool = False) -> Sequence[Row]:
-        """All rows of the answer. Raises QueryError: Unavailable, LimitExceeded, or BadInput for a bad pattern.
-
-        `few` granules of many columns, found by an index: one thread is faster there, as each opens all the columns.
-        """
+    async def rows(self, select: Select, reading: Reading = Reading.ALL) -> Sequence[Row]:
+        """All rows of the answer. Raises QueryError: Unavailable, LimitExceeded, or BadInput for a bad pattern."""
         planned = statement(select)
-        settings = LIMITS | {"max_threads": 1} if few else LIMITS
         if self._under_way >= CONCURRENT + WAITING:
             raise Unavailable("too many queries are waiting: try again")
         self._under_way += 1
         try:
             loop = asyncio.get_running_loop()
-            running = loop.run_in_executor(self._threads, self._run, planned, select.source.table, settings)
+            running = loop.run_in_executor(self._threads, self._run, planned, select.source.table, reading.settings)
             return await asyncio.wait_for(running, ANSWER_SECONDS)  # its turn may come late, or connecting hang
         except TimeoutError:
             structlog.get_logger(__name__).warning("query not answered", seconds=ANSWER_SECONDS)

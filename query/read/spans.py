@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from query.database import Database
+from query.database import Database, Reading
 from query.errors import LimitExceeded
 from query.plan.tree import Alias, Call, Column, Expression, Lambda, Number, Order, Select, call, text
 from query.read.resources import resources
@@ -132,7 +132,7 @@ async def spans(
         limit_by=(SPANS_A_TRACE, (Column("trace_id"),)),
         limit=SPANS_A_QUERY + 1,
     )
-    found = await database.rows(select, few=len(trace_ids) == 1)
+    found = await database.rows(select, Reading.FEW if len(trace_ids) == 1 else Reading.ALL)
     if len(found) > SPANS_A_QUERY:
         raise LimitExceeded(f"these traces have more than {SPANS_A_QUERY} spans together: ask for fewer traces")
     rows = _without_copies(found)

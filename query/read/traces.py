@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from query.database import Database
+from query.database import Database, Reading
 from query.errors import LimitExceeded
 from query.plan.tree import Alias, Column, Expression, Number, Order, Param, Select, call, equals, text
 from query.read.attributes import Match, carriers, filters, holds
@@ -20,12 +20,14 @@ _ARRAYS = ("events_attributes", "links_attributes")
 
 SPANS_A_SUMMARY = 200_000
 
-_SHARE, _SHORTEST = 1024, 15 * 10**9
-"""Of a range that is searched first; but spans are sorted by the minute: much less than one is read no faster."""
-_STEP, _LEAST = 16, 2
-"""Times as long is a slice as one without a match; as one with some, at least."""
-_NEARLY = 4
-"""A slice of this share of the range, or more, is not worth a query of its own."""
+_AHEAD = 2
+"""Traces that are looked at for each that is wanted: some that match last did not start last."""
+_PAGED, _MORE = 8, 8
+"""Times as many on a page after the first, whose traces lie behind others; and where so many were not enough."""
+_MOST = 10_000
+"""Of traces that are looked at newest first; beyond, all that match are read at once."""
+_SHARE = 16
+"""Of a range is read first where no filter spares the reading of what does not match."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,39 @@ class TracePosition(NamedTuple):
     trace_id: str
 
 
+class _Seen(NamedTuple):
+    """A trace that has a span which matches; `last`: when its latest span began, or later. Nanoseconds."""
+
+    start: int
+    trace_id: str
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """From `oldest` to the range's end, for the `most` traces that matched last; None: for all."""
+
+    oldest: int
+    most: int | None
+
+    @property
+    def reading(self) -> Reading:
+        """How it is read."""
+        return Reading.ALL if self.most is None else Reading.IN_ORDER
+
+    def full(self, seen: Sequence[_Seen]) -> bool:
+        """Whether there may be more in there than were looked for."""
+        return self.most is not None and len(seen) >= self.most
+
+    def settled(self, seen: Sequence[_Seen]) -> int:
+        """A time: every trace that matches and started after it is among those seen."""
+        if self.most is None or len(seen) < self.most:
+            return self.oldest - 1
+        # Those not seen matched before so many others did. It is not simply the first of all these: on a cluster each
+        # shard looks for so many, and the newest of one may be older than the oldest of another.
+        return sorted((each.last for each in seen), reverse=True)[self.most - 1]
+
+
 async def matching_traces(
     database: Database, tenant: str, query: TraceQuery, limit: int, after: TracePosition | None
 ) -> list[TracePosition]:
@@ -56,27 +91,28 @@ async def matching_traces(
     A trace's start is that of its earliest span, of those that came in windows which touch the range.
     """
     conditions, filtered = await _conditions(database, tenant, query)
-    whole = query.range.end - query.range.start
-    newest = query.range.end if after is None else min(query.range.end, after.start)
-    length = max(whole // _SHARE, _SHORTEST)
+    first, end = query.range.start, query.range.end
+    oldest = first if filtered else max(first, end - (end - first) // _SHARE)
+    look = _Look(oldest, _AHEAD * limit * (1 if after is None else _PAGED))
     while True:
-        oldest = max(newest - length, query.range.start)
-        select = _page(tenant, query, conditions, limit, after, oldest)
-        found = [TracePosition(*row) for row in await database.rows(select)]
-        if len(found) >= limit or oldest == query.range.start:
-            return found
-        length = _longer(length, whole, limit, len(found), filtered)
+        select = _page(tenant, query, conditions, limit, after, look)
+        seen = [_Seen(*row) for row in await database.rows(select, look.reading)]
+        complete = look.oldest == first and not look.full(seen)
+        settled = look.settled(seen)
+        positions = (TracePosition(each.start, each.trace_id) for each in seen if complete or each.start > settled)
+        found = [position for position in positions if after is None or position < after]
+        if complete or len(found) >= limit:
+            return found[:limit]
+        look = _next(look, seen, first)
 
 
-def _longer(length: int, whole: int, limit: int, found: int, filtered: bool) -> int:
-    """Length of the slice at the range's end to search after one that held only so many.
-
-    No span of a trace lies before its start: so the traces that start within a slice are all found among the slice's
-    spans, and most pages are full before the whole range was read.
-    """
-    unseen = whole if filtered else _STEP * length
-    longer = 2 * length * limit // found if found else unseen
-    return whole if longer > whole // _NEARLY else max(longer, _LEAST * length)
+def _next(look: _Look, seen: Sequence[_Seen], first: int) -> _Look:
+    """Where to look after that was not enough: for more, or back to the range's beginning."""
+    if look.full(seen):
+        most = _MORE * (look.most or 0)
+        return _Look(look.oldest, most) if most <= _MOST else _Look(first, None)
+    # Where so few match that all of the range has to be read, all processors may read it.
+    return _Look(first, look.most if _SHARE * len(seen) >= (look.most or 0) else None)
 
 
 def _page(
@@ -85,28 +121,41 @@ def _page(
     conditions: Sequence[Expression],
     limit: int,
     after: TracePosition | None,
-    oldest: int,
+    look: _Look,
 ) -> Select:
-    having: list[Expression] = []
-    if oldest > query.range.start:
-        having.append(call("greaterOrEquals", Column("start"), Param("Int64", oldest)))
-    if after is not None:
-        position = call("tuple", Column("start"), Column("id"))
-        having.append(call("less", position, call("tuple", Param("Int64", after.start), text(after.trace_id))))
+    """Traces that match, newest first. All that were looked for, or of all that match those of the page."""
     matching = Select(
         (Alias(Column("trace_id"), "matching_id"),),
-        source("spans", tenant, Range(oldest, query.range.end)),
+        source("spans", tenant, Range(look.oldest, query.range.end)),
         where=tuple(conditions),
-        distinct=True,
     )
+    having: list[Expression] = []
+    if look.most is None:
+        matching = replace(matching, distinct=True)
+        if after is not None:
+            position = call("tuple", Column("start"), Column("id"))
+            having.append(call("less", position, call("tuple", Param("Int64", after.start), text(after.trace_id))))
+    else:
+        # Spans lie in the order of the minute, so the newest are read first, and no more than are wanted.
+        newest = (call("toStartOfMinute", Column("time")), Column("time"))
+        matching = replace(
+            matching,
+            order_by=tuple(Order(each, descending=True) for each in newest),
+            limit_by=(1, (Column("trace_id"),)),
+            limit=look.most,
+        )
     return Select(
-        (Alias(nanoseconds(call("min", Column("min_time"))), "start"), Alias(hexadecimal(Column("trace_id")), "id")),
+        (
+            Alias(nanoseconds(call("min", Column("min_time"))), "start"),
+            Alias(hexadecimal(Column("trace_id")), "id"),
+            Alias(nanoseconds(call("max", Column("max_time"))), "last"),
+        ),
         source("trace_index", tenant, query.range),
         where=(call("in", Column("trace_id"), matching),),
         group_by=(Column("trace_id"),),
         having=tuple(having),
         order_by=(Order(Column("start"), descending=True), Order(Column("id"), descending=True)),
-        limit=limit,
+        limit=limit if look.most is None else None,
     )
 
 
