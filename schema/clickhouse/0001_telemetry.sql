@@ -5,7 +5,8 @@
 -- rather than a plain string stand in the column `..._json` beside it.
 
 -- One row for each trace seen in a window: where in time and in the log its spans are. `pending`: some of them wait for
--- the trace's verdict (table decisions).
+-- the trace's verdict (table decisions). Traces are looked up one here and one there: what is decompressed for one is kept
+-- as small as what is read.
 CREATE TABLE IF NOT EXISTS ${write:trace_index} ${on_cluster}
 (
     tenant LowCardinality(String),
@@ -26,7 +27,7 @@ CREATE TABLE IF NOT EXISTS ${write:trace_index} ${on_cluster}
 ENGINE = ${engine:MergeTree}
 PARTITION BY (class, day)
 ORDER BY (tenant, trace_id)
-SETTINGS ${durable}, index_granularity = 256;
+SETTINGS ${durable}, index_granularity = 256, min_compress_block_size = 4096;
 
 ${read:trace_index};
 
