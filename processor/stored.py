@@ -18,7 +18,7 @@ NOT_YET = frozenset({60, 81})  # UNKNOWN_TABLE, UNKNOWN_DATABASE
 """ClickHouse's errors about what the migrator has not made yet, but will."""
 
 _BLOCK_TABLES = {
-    Signal.TRACES: ("spans", "trace_index", "decisions", "service_edges"),
+    Signal.TRACES: ("spans", "trace_index", "decisions", "sampler_states", "service_edges"),
     Signal.METRICS: ("samples", "exemplars"),
     Signal.LOGS: ("logs",),
 }

@@ -18,10 +18,8 @@ from schema.arrays import I32, I64, U8, U64, Mask
 FREE, OPEN, KEPT, DROPPED = range(4)
 """Status of a row. OPEN: the verdict is to come."""
 
-STATUS, TENANT, UNTIL, FIRST_MS, LAST_MS, ROOT_MS, SPANS, FIRST_OFFSET, LAST_OFFSET, CLASS, ORDER, BYTES, VOTED = range(
-    13
-)
-"""Columns of `state`. Times are log time; ROOT_MS is -1 without a root; ORDER counts traces as they were first seen.
+STATUS, TENANT, UNTIL, FIRST_MS, LAST_MS, ROOT_MS, SPANS, FIRST_OFFSET, LAST_OFFSET, CLASS, BYTES, VOTED = range(12)
+"""Columns of `state`. Times are log time; ROOT_MS is -1 without a root.
 
 VOTED is 1 where an exemplar points to the trace: it may be the first that is heard of it.
 
@@ -30,7 +28,7 @@ the same kind.
 """
 REMEMBERED_MS = 3_600_000
 """No verdict is remembered for longer, in log time."""
-COLUMNS = 13
+COLUMNS = 12
 
 _LEAST_ROWS = 1 << 10
 _PLACES = 2
@@ -62,16 +60,21 @@ class Known:
         self.weight: npt.NDArray[np.float64] = np.ones(_LEAST_ROWS)
         self._index: I32 = np.full(_PLACES * _LEAST_ROWS, -1, np.int32)
         self._free: I32 = np.arange(_LEAST_ROWS - 1, -1, -1, dtype=np.int32)
-        # How many of `_free` are free, and how many traces were ever seen.
-        self._counts: I64 = np.array([_LEAST_ROWS, 0], np.int64)
+        # How many of `_free` are free.
+        self._counts: I64 = np.array([_LEAST_ROWS], np.int64)
         self._seed = np.uint64(secrets.randbits(64))
         self._scratch: I32 = np.full(_LEAST_ROWS, -1, np.int32)
 
     @property
     def open(self) -> I64:
-        """int64[]: rows of the traces that wait, as they were first seen."""
-        rows = np.flatnonzero(self.state[:, STATUS] == OPEN)
-        return rows[np.lexsort((self.state[rows, ORDER], self.state[rows, FIRST_OFFSET]))]
+        """int64[]: rows of the traces that wait, in no order."""
+        return np.flatnonzero(self.state[:, STATUS] == OPEN)
+
+    def oldest_first(self, rows: I64) -> I64:
+        """As they were first seen; those of one record by their ids: a restart files its spans and votes in another
+        order."""
+        keys = (self.ids[rows, 1], self.ids[rows, 0], self.state[rows, FIRST_OFFSET])
+        return rows[np.lexsort(keys)]
 
     def ids_of(self, rows: I64) -> U8:
         """uint8[rows, 16]: the ids of traces."""
@@ -171,11 +174,9 @@ def take_row(first, second, tenant, place, index, free, counts, ids, state):
 
 
 @njit(nogil=True, cache=True)
-def open_row(row, counts, state):
+def open_row(row, state):
     """Begin a trace."""
     state[row, STATUS] = OPEN
-    state[row, ORDER] = counts[1]
-    counts[1] += 1
     state[row, ROOT_MS] = -1
     state[row, SPANS] = state[row, BYTES] = state[row, VOTED] = 0
     state[row, FIRST_MS] = -1
@@ -206,9 +207,9 @@ def vote_rows(wanted, tenant, log_ms, offset, verdicts, seed, index, free, count
         row = np.int64(index[place])
         if row < 0:
             row = np.int64(take_row(wanted[i, 0], wanted[i, 1], tenant, place, index, free, counts, ids, state))
-            open_row(row, counts, state)
+            open_row(row, state)
         elif is_forgotten(row, log_ms, verdicts, state):
-            open_row(row, counts, state)
+            open_row(row, state)
         if state[row, STATUS] != OPEN:
             if state[row, STATUS] == DROPPED:
                 dropped[late] = row
@@ -238,7 +239,7 @@ def find_rows(wanted, tenants, seed, index, free, counts, ids, state, rows):
         row = index[place]
         if row < 0:
             row = take_row(wanted[i, 0], wanted[i, 1], tenants[i], place, index, free, counts, ids, state)
-            open_row(row, counts, state)
+            open_row(row, state)
         rows[i] = row
 
 
@@ -262,9 +263,9 @@ def file_spans(
         row = np.int64(index[place])
         if row < 0:
             row = np.int64(take_row(wanted[i, 0], wanted[i, 1], tenant, place, index, free, counts, ids, state))
-            open_row(row, counts, state)
+            open_row(row, state)
         elif is_forgotten(row, log_ms[i], verdicts, state):
-            open_row(row, counts, state)
+            open_row(row, state)
         rows[i] = row
         group[i] = -1
         if state[row, STATUS] != OPEN:

@@ -282,7 +282,7 @@ class Sampler:
         )  # fmt: skip
 
     def _decide(self, window: Window) -> Iterator[tuple[Decided, Part | None]]:
-        rows = self._known.open
+        rows = self._known.oldest_first(self._known.open)
         early = bounds(self._known.state[rows], self._rules_in_force, window.end_log_ms, self._may_hold(window))
         rows, early = rows[early != WAITS], early[early != WAITS]
         if not len(rows):

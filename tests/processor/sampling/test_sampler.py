@@ -353,3 +353,18 @@ def test_every_span_is_stored_or_its_trace_was_dropped(seed: int) -> None:
         name = (row["tenant"], row["trace_id"])
         assert name in dropped | kept or (not row["pending"] and any(each[:2] == name for each in stored))
     assert {each[:2] for each in stored} >= kept
+
+
+def test_which_of_the_traces_of_one_record_goes_first_does_not_depend_on_a_restart() -> None:
+    """A vote names two traces; spans of the second come later, and are filed before it when they are read again."""
+    log = Log()
+    log.rule(0, rule(EXEMPLARS, wait="60s", num_traces=2))
+    log.votes(10, 1, 2)
+    log.spans(2000, span(2, 1))
+    log.spans(4000, span(3, 1))
+    log.tick(6000)
+    whole = run(log)
+    assert [row["early"] for row in whole.rows("decisions")] == ["num_traces"]
+    for windows in range(1, len(whole.windows)):
+        again = resumed(log, whole, windows)
+        assert again.stored["decisions"] == whole.stored["decisions"][windows:]
