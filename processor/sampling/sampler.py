@@ -14,17 +14,17 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from otelhouse.sampling.config import TailSampling
-from otelhouse.sampling.decide import Verdicts, decide
+from otelhouse.sampling.decide import Verdicts
 from otelhouse.sampling.divided import divided
-from otelhouse.sampling.traces import Traces
 from processor import batch as batches
 from processor.batch import Batch
 from processor.commit import Opened
 from processor.rules import PartitionRules
 from processor.sampling import ledger, metrics
 from processor.sampling.buffer import Buffer, Pieces
+from processor.sampling.counts import count
 from processor.sampling.distinct import distinct
-from processor.sampling.due import EARLY, LEAST_BUFFER_BYTES, WAITS, bounds, due_times
+from processor.sampling.due import LEAST_BUFFER_BYTES, WAITS, bounds, due_times
 from processor.sampling.joined import Part, joined
 from processor.sampling.known import (
     BYTES,
@@ -42,6 +42,7 @@ from processor.sampling.known import (
 )  # fmt: skip
 from processor.sampling.late import exemplars, upgraded
 from processor.sampling.recall import Recall
+from processor.sampling.tenant import Tenant
 from processor.sampling.verdict_rows import Decided, verdict_rows
 from processor.window import Change, Window
 from schema.arrays import F64, I32, I64, Mask
@@ -73,28 +74,6 @@ class Taken:
     waiting: Waiting
 
 
-@dataclass(slots=True)
-class _Tenant:
-    """A tenant in this partition: the rule in force, with this partition's part of its limits, and the verdicts so far
-    (kept, dropped)."""
-
-    name: str
-    version: int = 0
-    sampling: TailSampling | None = None
-    verdicts: tuple[int, int] = (0, 0)
-
-    @property
-    def remembered(self) -> tuple[int, int]:
-        """After how many more verdicts of its kind one is forgotten, of those kept and of those dropped.
-
-        With the peer, whose memory of traces outlives the verdict, at least `num_traces`.
-        """
-        rule = self.sampling
-        return (
-            (max(rule.sampled_cache, rule.num_traces), max(rule.non_sampled_cache, rule.num_traces)) if rule else (0, 0)
-        )
-
-
 class Sampler:
     """One partition; one thread uses it. What a window's control records say is learnt before the window is taken.
 
@@ -106,7 +85,7 @@ class Sampler:
         self._recall = recall
         self._known = Known()
         self._buffer = Buffer()
-        self._tenants: list[_Tenant] = []
+        self._tenants: list[Tenant] = []
         self._places: dict[str, int] = {}
         self._past = ledger.NONE
         self._states: dict[str, tuple[int, str]] = {}
@@ -189,7 +168,7 @@ class Sampler:
         place = self._places.get(name)
         if place is None:
             place = self._places[name] = len(self._tenants)
-            self._tenants.append(_Tenant(name))
+            self._tenants.append(Tenant(name))
         return place
 
     def _renew(self, window: Window, before: int) -> None:
@@ -307,14 +286,14 @@ class Sampler:
         ids = known.ids_of(rows)
         traces = spans.traces(ids, known.state[rows, VOTED] == 1)
         with metrics.DECIDE_SECONDS.time():
-            verdicts = _verdicts(self._tenants[place], traces, window.end_log_ms * 1_000_000)
+            verdicts = self._tenants[place].decide(traces, window.end_log_ms * 1_000_000)
         state = known.state[rows]
         until = self._conclude(window, place, rows, verdicts)
         tenant = self._tenants[place]
         decided = Decided(
             tenant.name, tenant.version, verdicts, ids, until, traces.span_count, spans.repeats, state, early
         )
-        _count(decided, window.end_log_ms)
+        count(decided, window.end_log_ms)
         if not verdicts.sampled.any():
             return decided, None
         return decided, self._part(*spans.pieces(verdicts.sampled), tenant, decided, rows)
@@ -354,7 +333,7 @@ class Sampler:
         known.weight[rows] = ledger.weights(verdicts.rate)
         return until
 
-    def _part(self, pieces: Pieces, of_span: I64, tenant: _Tenant, decided: Decided, rows: I64) -> Part:
+    def _part(self, pieces: Pieces, of_span: I64, tenant: Tenant, decided: Decided, rows: I64) -> Part:
         """Spans of kept traces, to be stored. `of_span` int64[spans]: the trace of each."""
         return Part(
             pieces.data, pieces.bounds, [tenant.name], np.zeros(len(pieces.place), np.int32),
@@ -389,27 +368,3 @@ class Sampler:
         self._known.state[rows, UNTIL] = past.until
         self._known.state[rows, LAST_MS] = past.decided_ms
         self._known.weight[rows] = past.weight
-
-
-def _verdicts(tenant: _Tenant, traces: Traces, now_ns: int) -> Verdicts:
-    """By the tenant's rule; without one, all are kept."""
-    if tenant.sampling is not None:
-        return decide(tenant.sampling, traces, now_ns)
-    count = len(traces.ids)
-    none = np.zeros(count, np.bool_)
-    return Verdicts((), ~none, np.full(count, -1, np.int64), none, none, np.ones(count), none, np.zeros(0))
-
-
-def _count(decided: Decided, now_ms: int) -> None:
-    for named, seconds in zip(decided.verdicts.policies, decided.verdicts.seconds.tolist(), strict=True):
-        metrics.POLICY_SECONDS.labels(decided.tenant, named.name).inc(seconds)
-    kept, policy = decided.verdicts.sampled, decided.verdicts.policy
-    for verdict, chosen in (("kept", kept), ("dropped", ~kept)):
-        metrics.SPANS.labels(verdict).inc(int(decided.spans[chosen].sum()))
-        for number, traces in enumerate(np.bincount(decided.early[chosen], minlength=len(EARLY)).tolist()):
-            metrics.TRACES.labels(verdict, EARLY[number]).inc(traces)
-        for place in np.unique(policy[chosen]).tolist():
-            name = decided.verdicts.policies[place].name if place >= 0 else ""
-            number = int(np.count_nonzero(chosen & (policy == place)))
-            metrics.POLICY_TRACES.labels(decided.tenant, name, verdict).inc(number)
-    metrics.WAITED_SECONDS.observe_all((now_ms - decided.state[:, FIRST_MS]) / 1000)
