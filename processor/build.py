@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import pyarrow as pa
 
 from processor import batch as batches
-from processor import metrics
 from processor.batch import Batch, Fault
 from processor.columns import by_class
 from processor.logs.records import log_rows
+from processor.metrics_rows.histograms import histogram_rows
 from processor.metrics_rows.rows import exemplar_rows, sample_rows
 from processor.metrics_rows.series import SeriesResolver
 from processor.metrics_rows.shape import shape_of
@@ -21,7 +20,6 @@ from processor.traces.index import index_rows
 from processor.traces.spans import span_rows
 from processor.traces.state import Left, Made, TracesState
 from processor.window import Window
-from schema.prometheus_name import MetricKind
 from schema.signal import Signal
 
 Rows = tuple[str, pa.RecordBatch]
@@ -101,8 +99,8 @@ class Builder:
 
     def _metrics(self, batch: Batch) -> Iterator[tuple[str, pa.RecordBatch, bool]]:
         shape = shape_of(batch.scan)
-        metrics.NOT_NATIVE.inc(int(np.count_nonzero(shape.of(MetricKind.EXPONENTIAL_HISTOGRAM))))
         resolved = self._series.resolve(batch, identify(batch), shape)
         yield "series", resolved.new, True
         yield "samples", sample_rows(batch, shape, resolved), False
+        yield "histograms", histogram_rows(batch, shape, resolved), False
         yield "exemplars", exemplar_rows(batch, shape, resolved), False

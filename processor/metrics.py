@@ -50,10 +50,6 @@ STORED_SECONDS = Histogram(
     ("topic",),
     buckets=(0.1, 0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 30, 60, 300, 3600),
 )
-NOT_NATIVE = Counter(
-    "otelhouse_processor_exponential_histograms_not_native",
-    "Exponential histogram points of which only count and sum were stored.",
-)
 SAMPLING_TRACES = Gauge("otelhouse_processor_sampling_waiting_traces", "Traces that wait for their verdict.")
 SAMPLING_BYTES = Gauge(
     "otelhouse_processor_sampling_waiting_bytes", "Bytes of spans that wait for their trace's verdict."

@@ -15,6 +15,7 @@ _TIMES = {
     "spans": ("time", "time"),
     "logs": ("time", "time"),
     "samples": ("time", "time"),
+    "histograms": ("time", "time"),
     "exemplars": ("time", "time"),
     "trace_index": ("min_time", "max_time"),
     "decisions": ("decided", "decided"),

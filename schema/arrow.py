@@ -142,6 +142,24 @@ SERIES = _table(
 
 SAMPLES = _table(_PLACE, {"series": pa.uint64(), "time": _MS, "value": pa.float64()}, _BLOCK)
 
+HISTOGRAMS = _table(
+    _PLACE,
+    {
+        "series": pa.uint64(),
+        "time": _MS,
+        "count": pa.uint64(),
+        "sum": pa.float64(),
+        "scale": pa.int8(),
+        "zero_threshold": pa.float64(),
+        "zero_count": pa.uint64(),
+        "positive_offset": pa.int32(),
+        "positive_counts": pa.list_(pa.uint64()),
+        "negative_offset": pa.int32(),
+        "negative_counts": pa.list_(pa.uint64()),
+    },
+    _BLOCK,
+)
+
 EXEMPLARS = _table(
     _PLACE,
     {"series": pa.uint64(), "time": _MS, "value": pa.float64(), "trace_id": _TRACE_ID, "span_id": _SPAN_ID},
@@ -213,6 +231,7 @@ TABLES: dict[str, pa.Schema] = {
     "resources": RESOURCES,
     "series": SERIES,
     "samples": SAMPLES,
+    "histograms": HISTOGRAMS,
     "exemplars": EXEMPLARS,
     "red": RED,
     "red_exemplars": RED_EXEMPLARS,

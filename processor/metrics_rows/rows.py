@@ -21,7 +21,8 @@ from schema.wire.maps import to_map
 def sample_rows(batch: Batch, shape: Shape, resolved: Resolved) -> pa.RecordBatch:
     """One row a part of a point, in the log's order; then `target_info` of each resource, at its latest point.
 
-    None for a point that has no value, only exemplars."""
+    None for a point that has no value, only exemplars, and none for a native histogram.
+    """
     points = batch.scan.points
     resource = batch.scan.scopes.parent[batch.scan.items.parent[points.parent]]
     latest = np.zeros(len(batch.scan.resources), np.uint64)
@@ -31,7 +32,7 @@ def sample_rows(batch: Batch, shape: Shape, resolved: Resolved) -> pa.RecordBatc
     calls = np.concatenate((np.repeat(points.call, shape.parts), batch.scan.resources.call[targets]))
     values = np.concatenate((part_values(batch.scan, shape), np.ones(len(targets))))
     series = np.concatenate((resolved.ids, resolved.target_ids))
-    empty = only_exemplars(batch.scan)
+    empty = only_exemplars(batch.scan) | shape.of(MetricKind.EXPONENTIAL_HISTOGRAM)
     if empty.any():
         kept = np.concatenate((~np.repeat(empty, shape.parts), np.ones(len(targets), np.bool_)))
         times, calls, values, series = times[kept], calls[kept], values[kept], series[kept]

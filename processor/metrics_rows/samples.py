@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from processor.metrics_rows.shape import Shape
-from schema.arrays import F64
+from schema.arrays import F64, Mask
 from schema.prometheus_name import MetricKind
 from schema.wire import Scan
 
@@ -26,9 +26,14 @@ def part_values(scan: Scan, shape: Shape) -> F64:
     _put_buckets(values, scan, shape)
     _put_sums(values, scan, shape)
     _put_quantiles(values, scan, shape)
-    stale = points["flags"] & _NO_RECORDED_VALUE != 0
-    values[np.repeat(stale, shape.parts)] = STALE
+    values[np.repeat(recorded_nothing(scan), shape.parts)] = STALE
     return values
+
+
+def recorded_nothing(scan: Scan) -> Mask:
+    """bool[points]: those that say that they have no value."""
+    found: Mask = scan.points["flags"] & _NO_RECORDED_VALUE != 0
+    return found
 
 
 def _put_buckets(values: F64, scan: Scan, shape: Shape) -> None:

@@ -3,11 +3,11 @@
 =====================  ==========================================================
 gauge, sum             value
 histogram              count, each explicit bound's bucket, the +Inf bucket, [sum]
-exponential histogram  count, [sum]
+exponential histogram  the histogram itself
 summary                count, sum, each quantile
 =====================  ==========================================================
 
-An exponential histogram's buckets are not series: they are counted as not stored until there is native storage.
+All but the exponential histogram are samples, numbers.
 """
 
 from __future__ import annotations
@@ -54,8 +54,7 @@ def shape_of(scan: Scan) -> Shape:
     bounds_at, bounds, counts = _buckets(scan)
     quantiles_at = np.searchsorted(scan.quantiles.parent, np.arange(len(points) + 1)).astype(np.int64)
     histogram = kind == MetricKind.HISTOGRAM
-    either = histogram | (kind == MetricKind.EXPONENTIAL_HISTOGRAM)
-    has_sum = either & points["has_sum"]
+    has_sum = histogram & points["has_sum"]
     parts = np.ones(len(points), np.int64) + has_sum
     parts += np.where(histogram, np.diff(bounds_at) + 1, 0)
     parts += np.where(kind == MetricKind.SUMMARY, np.diff(quantiles_at) + 1, 0)

@@ -94,7 +94,7 @@ class Translator:
 
     def _suffixes(self, point: int, kind: MetricKind) -> Iterator[tuple[str, Labels]]:
         shape = self._shape
-        if kind in (MetricKind.GAUGE, MetricKind.SUM):
+        if kind in (MetricKind.GAUGE, MetricKind.SUM, MetricKind.EXPONENTIAL_HISTOGRAM):
             yield "", {}
             return
         yield "_count", {}

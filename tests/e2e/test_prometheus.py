@@ -7,7 +7,7 @@ import math
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,6 @@ from tests.support.up import children
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 STALE = 0x7FF0000000000002
 GONE_AFTER = 4
-
-Samples = dict[tuple[tuple[str, str], ...], dict[int, float]]
 
 
 class _App(BaseHTTPRequestHandler):
@@ -75,28 +73,58 @@ def app() -> Iterator[str]:
         thread.join()
 
 
-def _stored(laptop: Component, jobs: tuple[str, ...], exemplars: bool = False) -> Any:
-    """All samples (labels -> ms -> bits) of these jobs, or exemplars as rows."""
+Labels = tuple[tuple[str, str], ...]
+Value = int | tuple[int, int, tuple[tuple[float, float, float], ...]]
+"""Bits of a sample; of a native histogram those of its count and sum, and its buckets (left, right, count)."""
+
+
+def _rows(laptop: Component, jobs: tuple[str, ...], table: str, columns: str) -> list[dict[str, Any]]:
+    """Rows of these jobs, each with its metric, labels and time in `ms`."""
     words = (Path("/proc") / str(children(laptop.process.pid)["clickhouse"]) / "cmdline").read_text().split("\0")
     settings = ClickHouseSettings(url=f"http://{words[words.index('--listen') + 1]}")
-    what = "hex(trace_id) AS trace, hex(span_id) AS span" if exemplars else "reinterpretAsUInt64(value) AS bits"
     with connect(settings) as client:
         text = client.raw_query(
-            f"SELECT metric, labels, toUnixTimestamp64Milli(time) AS ms, value, {what} "
-            f"FROM {'exemplars' if exemplars else 'samples'} AS s "
+            f"SELECT metric, labels, toUnixTimestamp64Milli(time) AS ms, {columns} FROM {table} AS s "
             "INNER JOIN (SELECT DISTINCT series, metric, labels FROM series) AS d USING series "
             f"WHERE labels['job'] IN {jobs} SETTINGS output_format_json_quote_64bit_integers = 0, "
             "output_format_json_quote_denormals = 1",
             fmt="JSONEachRow",
         )
-    rows = [json.loads(line) for line in text.splitlines()]
-    if exemplars:
-        return rows
-    found: dict[tuple[tuple[str, str], ...], dict[int, int]] = {}
-    for row in rows:
-        labels = tuple(sorted({**row["labels"], "__name__": row["metric"]}.items()))
-        found.setdefault(labels, {})[row["ms"]] = row["bits"]
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def _stored(laptop: Component, jobs: tuple[str, ...]) -> dict[Labels, dict[int, Value]]:
+    """All samples and native histograms of these jobs, by milliseconds."""
+    found: dict[Labels, dict[int, Value]] = {}
+    for row in _rows(laptop, jobs, "samples", "reinterpretAsUInt64(value) AS bits"):
+        found.setdefault(_labels(row), {})[row["ms"]] = row["bits"]
+    for row in _rows(laptop, jobs, "histograms", "s.* EXCEPT (sum), reinterpretAsUInt64(sum) AS sum"):
+        stale = row["sum"] == STALE
+        value = (_bits(str(row["count"])), row["sum"], _buckets(row))
+        found.setdefault(_labels(row), {})[row["ms"]] = STALE if stale else value
     return found
+
+
+def _labels(row: dict[str, Any]) -> Labels:
+    return tuple(sorted({**row["labels"], "__name__": row["metric"]}.items()))
+
+
+def _buckets(row: dict[str, Any]) -> tuple[tuple[float, float, float], ...]:
+    """Those that are not empty, in the order of their bounds."""
+    base = 2.0 ** (2.0 ** -row["scale"])
+    found = []
+    for side, sign in (("positive", 1), ("negative", -1)):
+        for place, count in enumerate(row[f"{side}_counts"], row[f"{side}_offset"]):
+            bounds = sorted((sign * base**place, sign * base ** (place + 1)))
+            found.append((*bounds, float(count)))
+    found.append((-row["zero_threshold"], row["zero_threshold"], float(row["zero_count"])))
+    return _sorted(found)
+
+
+def _sorted(buckets: Iterable[tuple[float, float, float]]) -> tuple[tuple[float, float, float], ...]:
+    return tuple(
+        sorted((float(f"{left:.9g}"), float(f"{right:.9g}"), count) for left, right, count in buckets if count)
+    )
 
 
 def _bits(text: str) -> int:
@@ -104,17 +132,16 @@ def _bits(text: str) -> int:
     return 0x7FF8000000000001 if math.isnan(value) else int(struct.unpack("<Q", struct.pack("<d", value))[0])
 
 
-def _answered(prometheus: Prometheus, at: float) -> dict[tuple[tuple[str, str], ...], dict[int, int]]:
-    """All samples that Prometheus has up to a time; native histograms by their count and sum, as we store them."""
-    found: dict[tuple[tuple[str, str], ...], dict[int, int]] = {}
+def _answered(prometheus: Prometheus, at: float) -> dict[Labels, dict[int, Value]]:
+    """All samples and native histograms that Prometheus has up to a time."""
+    found: dict[Labels, dict[int, Value]] = {}
     for series in prometheus.ask("query", query='{__name__=~".+"}[1h]', time=at)["result"]:
-        metric = series["metric"]
+        times = found.setdefault(tuple(sorted(series["metric"].items())), {})
         for seconds, text in series.get("values", []):
-            found.setdefault(tuple(sorted(metric.items())), {})[round(seconds * 1000)] = _bits(text)
+            times[round(seconds * 1000)] = _bits(text)
         for seconds, histogram in series.get("histograms", []):
-            for part in ("count", "sum"):
-                labels = tuple(sorted({**metric, "__name__": f"{metric['__name__']}_{part}"}.items()))
-                found.setdefault(labels, {}).setdefault(round(seconds * 1000), _bits(histogram[part]))
+            buckets = _sorted((float(a), float(b), float(count)) for _, a, b, count in histogram.get("buckets", []))
+            times[round(seconds * 1000)] = (_bits(histogram["count"]), _bits(histogram["sum"]), buckets)
     return found
 
 
@@ -155,15 +182,15 @@ def test_what_a_real_prometheus_writes_is_stored_as_it_answers_it(
         assert len(wanted) > 500
         limit = round(at * 1000)
         more = {
-            (labels, ms, bits)
+            (labels, ms, value)
             for labels, times in stored.items()
-            for ms, bits in times.items()
-            if ms <= limit and bits != STALE and ms not in wanted.get(labels, {})
+            for ms, value in times.items()
+            if ms <= limit and value != STALE and ms not in wanted.get(labels, {})
         }
         assert not more
         (gone,) = (times for labels, times in stored.items() if ("__name__", "gone") in labels)
         assert list(gone.values()).count(STALE) == 1
-        rows = _stored(laptop, (shop, itself), exemplars=True)
+        rows = _rows(laptop, (shop, itself), "exemplars", "value, hex(trace_id) AS trace, hex(span_id) AS span")
         sent = [
             (
                 series["seriesLabels"]["__name__"],

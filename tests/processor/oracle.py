@@ -171,19 +171,43 @@ def samples(request: Any) -> Iterator[Row]:
     """Samples with their series' metadata in place of its id; without target_info."""
     for metric, labels, kind, point in points(request):
         data = getattr(metric, kind)
-        temporality = {1: "delta", 2: "cumulative"}.get(getattr(data, "aggregation_temporality", 0), "")
         counter = kind == "sum" and data.is_monotonic
         for suffix, extra, value in parts(kind, point):
             yield {
                 "metric": family(metric, kind, counter) + suffix,
                 "labels": {**labels, **extra},
-                "type": {"sum": "counter" if counter else "gauge", "exponential_histogram": "histogram"}.get(
-                    kind, kind
-                ),
+                "type": {"sum": "counter" if counter else "gauge"}.get(kind, kind),
                 "unit": metric.unit,
-                "temporality": temporality,
+                "temporality": temporality_of(data),
                 "time": point.time_unix_nano // 1_000_000,
                 "value": STALE if point.flags & 1 else bits(value),
+            }
+
+
+def temporality_of(data: Any) -> str:
+    return {1: "delta", 2: "cumulative"}.get(getattr(data, "aggregation_temporality", 0), "")
+
+
+def histograms(request: Any) -> Iterator[Row]:
+    """Exponential histograms with their series' metadata in place of its id."""
+    for metric, labels, kind, point in points(request):
+        if kind == "exponential_histogram":
+            yield {
+                "metric": family(metric, kind, False),
+                "labels": labels,
+                "type": "histogram",
+                "unit": metric.unit,
+                "temporality": temporality_of(metric.exponential_histogram),
+                "time": point.time_unix_nano // 1_000_000,
+                "count": point.count,
+                "sum": STALE if point.flags & 1 else bits(point.sum),
+                "scale": min(max(point.scale, -128), 127),
+                "zero_threshold": point.zero_threshold,
+                "zero_count": point.zero_count,
+                "positive_offset": point.positive.offset,
+                "positive_counts": list(point.positive.bucket_counts),
+                "negative_offset": point.negative.offset,
+                "negative_counts": list(point.negative.bucket_counts),
             }
 
 
@@ -195,8 +219,6 @@ def exemplars(request: Any) -> Iterator[Row]:
             if kind == "histogram":
                 fits = [bound for bound in point.explicit_bounds if value <= bound]
                 name, extra = f"{name}_bucket", {"le": f"{fits[0]:g}" if fits else "+Inf"}
-            if kind == "exponential_histogram":
-                name = f"{name}_count"
             yield {
                 "metric": name,
                 "labels": {**labels, **extra},
@@ -242,6 +264,8 @@ def texts(attributes: Iterable[Any]) -> Iterator[tuple[str, str]]:
 
 
 def parts(kind: str, point: Any) -> Iterator[tuple[str, dict[str, str], float]]:
+    if kind == "exponential_histogram":
+        return
     if kind in ("gauge", "sum"):
         yield "", {}, float(getattr(point, point.WhichOneof("value")))
         return

@@ -196,6 +196,11 @@ def _fill_point(rng: random.Random, kind: str, put: Any) -> None:
         bounds = BOUNDS[: rng.choice((1, 3, 5))]
         put.explicit_bounds.extend(bounds)
         put.bucket_counts.extend(rng.randint(0, 9) for _ in range(len(bounds) + 1))
+    if kind == "exponential_histogram":
+        put.scale, put.zero_count, put.zero_threshold = rng.choice((-4, 0, 3, 20, 999)), rng.randint(0, 9), rng.random()
+        for side in rng.sample((put.positive, put.negative), rng.randrange(3)):
+            side.offset = rng.randint(-100, 100)
+            side.bucket_counts.extend(rng.choice((0, 1, 2**40)) for _ in range(rng.randrange(6)))
     if kind == "summary":
         for quantile in rng.sample((0.0, 0.5, 0.99, 1.0), rng.randint(0, 3)):
             put.quantile_values.add(quantile=quantile, value=rng.random())

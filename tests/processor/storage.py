@@ -20,6 +20,7 @@ BLOCK_TABLES = (
     "service_edges",
     "logs",
     "samples",
+    "histograms",
     "exemplars",
 )
 SHARED_TABLES = ("resources", "series")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -163,10 +163,17 @@ def test_logs_are_what_was_sent(store: Store) -> None:
         assert canonical(store.rows(f"SELECT {LOG_COLUMNS} FROM logs WHERE {where}")) == canonical(expected)
 
 
-SERIES = "(SELECT DISTINCT tenant, class, series, metric, labels, type, unit, temporality FROM series)"
+HISTOGRAM_COLUMNS = """metric, labels, toUnixTimestamp64Milli(time) AS time, count, reinterpretAsUInt64(sum) AS sum,
+    scale, zero_threshold, zero_count, positive_offset, positive_counts, negative_offset, negative_counts"""
+METADATA = ("type", "unit", "temporality")
+SERIES = "(SELECT DISTINCT tenant, class, series, metric, labels FROM series)"
 
 
-def test_samples_and_exemplars_are_what_was_sent(store: Store) -> None:
+def without_metadata(rows: Iterable[dict[str, Any]]) -> list[str]:
+    return canonical([{name: row[name] for name in row if name not in METADATA} for row in rows])
+
+
+def test_samples_histograms_and_exemplars_are_what_was_sent(store: Store) -> None:
     records = made(Signal.METRICS, 3)
     # Two windows: what the second finds known must come out as what the first found new.
     store.put(window_of(records[:20], end=20))
@@ -174,12 +181,27 @@ def test_samples_and_exemplars_are_what_was_sent(store: Store) -> None:
     for tenant, retention_class in PLACES:
         where = f"tenant = '{tenant}' AND class = {retention_class}"
         sent = parsed(Signal.METRICS, records, tenant, retention_class)
-        found = store.rows(
-            "SELECT metric, labels, type, unit, temporality, toUnixTimestamp64Milli(time) AS time,"
-            f" reinterpretAsUInt64(value) AS value FROM samples JOIN {SERIES} AS s USING (tenant, class, series)"
-            f" WHERE {where} AND metric != 'target_info'",
+        numbers, native = (
+            [row for _, request in sent for row in of(request)] for of in (oracle.samples, oracle.histograms)
         )
-        assert canonical(found) == canonical([row for _, request in sent for row in oracle.samples(request)])
+        joined = f"JOIN {SERIES} AS s USING (tenant, class, series) WHERE {where} AND metric != 'target_info'"
+        found = store.rows(
+            "SELECT metric, labels, toUnixTimestamp64Milli(time) AS time, reinterpretAsUInt64(value) AS value"
+            f" FROM samples {joined}",
+        )
+        assert canonical(found) == without_metadata(numbers)
+        found = store.rows(f"SELECT {HISTOGRAM_COLUMNS} FROM histograms {joined}")
+        assert found
+        assert canonical(found) == without_metadata(native)
+        # Metrics that differ in their metadata alone are the same series, which keeps that of one.
+        said = store.rows(
+            "SELECT DISTINCT metric, labels, type, unit, temporality FROM series"
+            f" WHERE {where} AND metric != 'target_info'"
+        )
+        keys = ("metric", "labels", *METADATA)
+        sent_as = canonical([{key: row[key] for key in keys} for row in numbers + native])
+        assert set(canonical(said)) <= set(sent_as)
+        assert set(without_metadata(said)) == set(without_metadata(json.loads(each) for each in sent_as))
         found = store.rows(
             "SELECT metric, labels, toUnixTimestamp64Milli(time) AS time, reinterpretAsUInt64(value) AS value,"
             " lower(hex(trace_id)) AS trace_id, lower(hex(span_id)) AS span_id, attributes, attributes_json"
@@ -195,7 +217,7 @@ def test_a_resource_with_more_than_its_identity_has_target_info(store: Store) ->
     found = store.rows(
         "SELECT labels, toUnixTimestamp64Milli(time) AS time"
         f" FROM samples JOIN {SERIES} AS s USING (tenant, class, series)"
-        f" WHERE metric = 'target_info' AND block = {block_number(5, 60)} AND value = 1 AND type = 'info'",
+        f" WHERE metric = 'target_info' AND block = {block_number(5, 60)} AND value = 1",
     )
     assert canonical(found) == canonical(list(oracle.target_infos(request)))
     assert found
