@@ -27,8 +27,9 @@ from otelhouse.bus.contract import Outgoing, Record, TopicPartition
 from otelhouse.clickhouse import connect, insert_arrow
 from otelhouse.clock import SystemClock
 from otelhouse.config import ClickHouseSettings, LogSettings, ProcessorSettings
-from processor.build import Block, Builder
-from processor.rules import SAMPLING, SPAN_METRICS, PartitionRules, Version
+from processor.build import Block, Builder, State
+from processor.metrics_rows.state import MetricsState
+from processor.rules import SAMPLING, SERIES, SPAN_METRICS, PartitionRules, Version
 from processor.sampling.sampler import Sampler
 from processor.traces.cardinality import Cardinality
 from processor.traces.state import TracesState
@@ -113,14 +114,14 @@ class _NoRules:
         return {}
 
 
-def _state(bench: Bench) -> TracesState | None:
-    if bench.signal is not Signal.TRACES:
-        return None
-    sampling, measured = (
-        PartitionRules[Any](form, _NoRules(), TopicPartition(bench.signal.topic, 0))
-        for form in (SAMPLING, SPAN_METRICS)
+def _state(bench: Bench) -> State | None:
+    name = TopicPartition(bench.signal.topic, 0)
+    sampling, measured, series = (
+        PartitionRules[Any](form, _NoRules(), name) for form in (SAMPLING, SPAN_METRICS, SERIES)
     )
-    return TracesState(Sampler(sampling), measured, Cardinality(), 0)
+    if bench.signal is Signal.METRICS:
+        return MetricsState(series)
+    return TracesState(Sampler(sampling), measured, Cardinality(), 0) if bench.signal is Signal.TRACES else None
 
 
 def _insert(client: Client, blocks: list[Block]) -> None:

@@ -30,6 +30,7 @@ CONCERNS: Mapping[Kind, tuple[Signal, ...]] = {
     Kind.RETENTION: tuple(Signal),
     Kind.SAMPLING: (Signal.TRACES, Signal.LOGS),
     Kind.SPAN_METRICS: (Signal.TRACES,),
+    Kind.SERIES: (Signal.METRICS,),
     Kind.RECORDING: (Signal.METRICS,),
 }
 """Kinds that mean something to who reads the log. Limits do not: they decide what comes into it."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from otelhouse.bus.contract import Record, TopicPartition
+from processor.build import State
 from processor.commit import Checkpoint
 from processor.partition import Partition
 from processor.sampling.sampler import Waiting
-from processor.traces.state import Left, TracesState
+from processor.traces.state import Left
 from processor.window import Window
 
 
@@ -19,8 +20,8 @@ class Assignment:
 
     `end` is the log's end when the partition was assigned: blocks that end at or before it may have been stored by
     an earlier owner. `stopped` is the fault that stopped it, if any. `due_at` is when, by our own time, something that
-    waits for its log time is due. `traces` is the worker's alone; `waiting`, for everybody, what
-    waits in it.
+    waits for its log time is due. `state` is the worker's alone; `waiting`, for everybody, what
+    waits in it, and `active` the series by tenant.
     """
 
     def __init__(self, name: TopicPartition, checkpoint: Checkpoint, end: int) -> None:
@@ -30,8 +31,9 @@ class Assignment:
         self.partition = Partition(name, checkpoint)
         self.committed = checkpoint
         self.stopped = ""
-        self.traces: TracesState | None = None
+        self.state: State | None = None
         self.waiting = Waiting()
+        self.active: Mapping[str, int] = {}
         self.due_at: float | None = None
         self.open_since: float | None = None
         self.ticked_at: float | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -13,17 +13,23 @@ from processor.columns import by_class
 from processor.logs.records import log_rows
 from processor.metrics_rows.histograms import histogram_rows
 from processor.metrics_rows.rows import exemplar_rows, sample_rows
-from processor.metrics_rows.series import SeriesResolver
+from processor.metrics_rows.series import SeriesResolver, series_rows
 from processor.metrics_rows.shape import shape_of
+from processor.metrics_rows.state import MetricsState
 from processor.resources import NewResources, identify
 from processor.traces.index import index_rows
 from processor.traces.spans import span_rows
 from processor.traces.state import Left, Made, TracesState
 from processor.window import Window
-from schema.signal import Signal
 
 Rows = tuple[str, pa.RecordBatch]
 """A table's name and rows for it."""
+Named = tuple[str, pa.RecordBatch, bool]
+"""The same, and whether the rows are idempotent."""
+
+
+State = TracesState | MetricsState
+"""What a partition knows of the past; one of logs knows nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +48,14 @@ class Block:
 class Built:
     """What a window yields. `shared` rows are idempotent by id and stored first: the blocks refer to them.
 
-    `left`: what is open after it, if it is one of spans.
+    `left`: what is open after it, if it is one of spans; `active`: series by tenant, if it is one of metrics.
     """
 
     shared: list[Rows]
     blocks: list[Block]
     faults: list[Fault]
     left: Left | None = None
+    active: Mapping[str, int] | None = None
 
 
 class Builder:
@@ -58,27 +65,35 @@ class Builder:
         self._resources = NewResources()
         self._series = SeriesResolver()
 
-    def build(self, window: Window, traces: TracesState | None = None) -> Built:
-        """Scan the window and make its rows. `traces`: the partition's state, if its records are spans."""
+    def build(self, window: Window, state: State | None = None) -> Built:
+        """Scan the window and make its rows. `state`: the partition's, of its signal; logs have none."""
+        traces = state if isinstance(state, TracesState) else None
         batch = batches.read(window) if traces is None else traces.read(window)
         made = traces.take(batch) if traces is not None else None
         shared: list[Rows] = []
         blocks: list[Block] = []
-        for name, rows, idempotent in self._rows(batch, made):
+        for name, rows, idempotent in self._rows(batch, made or state):
             if idempotent:
                 shared.append((name, rows))
             else:
                 blocks += [
                     Block(name, kept, window.day, window.number, window.log_ms, part) for kept, part in by_class(rows)
                 ]
-        return Built([rows for rows in shared if rows[1].num_rows], blocks, batch.faults, made.left if made else None)
+        return Built(
+            [rows for rows in shared if rows[1].num_rows], blocks, batch.faults,
+            left=made.left if made else None, active=state.active if isinstance(state, MetricsState) else None,
+        )  # fmt: skip
 
-    def _rows(self, batch: Batch, made: Made | None) -> Iterator[tuple[str, pa.RecordBatch, bool]]:
-        if made is not None:
-            return self._traces(batch, made)
-        return self._logs(batch) if batch.scan.signal is Signal.LOGS else self._metrics(batch)
+    def _rows(self, batch: Batch, known: Made | State | None) -> Iterator[Named]:
+        match known:
+            case Made():
+                return self._traces(batch, known)
+            case MetricsState():
+                return self._metrics(batch, known)
+            case _:
+                return self._logs(batch)
 
-    def _traces(self, batch: Batch, made: Made) -> Iterator[tuple[str, pa.RecordBatch, bool]]:
+    def _traces(self, batch: Batch, made: Made) -> Iterator[Named]:
         taken = made.taken
         resources = made.stored.resources
         yield "resources", self._resources.rows(taken.stored, resources), True
@@ -92,15 +107,18 @@ class Builder:
         if taken.states is not None:
             yield "sampler_states", taken.states, False
 
-    def _logs(self, batch: Batch) -> Iterator[tuple[str, pa.RecordBatch, bool]]:
+    def _logs(self, batch: Batch) -> Iterator[Named]:
         resources = identify(batch)
         yield "resources", self._resources.rows(batch, resources), True
         yield "logs", log_rows(batch, resources), False
 
-    def _metrics(self, batch: Batch) -> Iterator[tuple[str, pa.RecordBatch, bool]]:
+    def _metrics(self, batch: Batch, state: MetricsState) -> Iterator[Named]:
         shape = shape_of(batch.scan)
         resolved = self._series.resolve(batch, identify(batch), shape)
-        yield "series", resolved.new, True
-        yield "samples", sample_rows(batch, shape, resolved), False
-        yield "histograms", histogram_rows(batch, shape, resolved), False
-        yield "exemplars", exemplar_rows(batch, shape, resolved), False
+        admitted = state.admit(batch, shape, resolved)
+        yield "series", series_rows(batch, shape, resolved, admitted.described), True
+        yield "samples", sample_rows(batch, shape, resolved, admitted.stored), False
+        yield "histograms", histogram_rows(batch, shape, resolved, admitted.stored), False
+        yield "exemplars", exemplar_rows(batch, shape, resolved, admitted.stored), False
+        yield "series_seen", admitted.seen, False
+        yield "series_refused", admitted.refused, False

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import queue
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 
@@ -20,6 +21,7 @@ from processor.assignment import Assignment
 from processor.backpressure import Load, to_pause
 from processor.commit import Checkpoint, CommitError, Opened, first_checkpoint, read_position, stored_checkpoint
 from processor.memory import give_back
+from processor.metrics_rows.metrics import show_active
 from processor.stored import Stored
 from processor.ticks import Ticker
 from processor.window import Limits
@@ -263,6 +265,7 @@ class Driver:
     def _note(self, outcome: Outcome) -> None:
         assignment, left = outcome.assignment, outcome.left
         assignment.stored(outcome.window, left)
+        assignment.active = outcome.active or assignment.active
         if left is not None:
             assignment.waiting, assignment.due_at = left.waiting, None
             if left.due_ms is not None:
@@ -309,6 +312,10 @@ class Driver:
             self._bytes_stored = 0
             give_back()
         metrics.HELD_BYTES.set(sum(each.pending_bytes + each.open_bytes for each in held))
+        active: Counter[str] = Counter()
+        for each in held:
+            active.update(each.active)
+        show_active(active)
         metrics.SAMPLING_TRACES.set(sum(each.waiting.traces for each in held))
         metrics.SAMPLING_BYTES.set(sum(each.waiting.bytes for each in held))
         metrics.OWNED.set(len(held))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from otelhouse import clickhouse
 from otelhouse.bus import open_log
@@ -19,13 +20,14 @@ from processor import dead_letter
 from processor.admin import Admin
 from processor.dead_letter import DeadLetters
 from processor.driver import Driver
-from processor.rules import SAMPLING, SPAN_METRICS, StoredRules
+from processor.metrics_rows.opening import MetricsStates
+from processor.rules import SAMPLING, SERIES, SPAN_METRICS, StoredRules
 from processor.sink import Sink
 from processor.stored import LookUp
 from processor.ticks import Ticker
 from processor.traces.opening import TracesStates
 from processor.window import Limits
-from processor.worker import Worker
+from processor.worker import Opener, Worker
 from schema.clickhouse_ddl import Layout
 from schema.signal import Signal
 
@@ -81,18 +83,18 @@ def _process(log: Log, settings: Settings, clock: Clock, stop: threading.Event, 
     layout = Layout(settings.clickhouse.database, settings.clickhouse.cluster)
     workers: list[Worker] = []
     limits = {signal.topic: Limits.of(signal, settings.processor, settings.log.partitions) for signal in Signal}
-    states = TracesStates(
-        StoredRules(settings.postgres, SAMPLING),
-        StoredRules(settings.postgres, SPAN_METRICS),
-        lambda: clickhouse.connect(settings.clickhouse, connections=1),
-        reader,
-    )
+    stored = partial(StoredRules, settings.postgres)
+    connect = partial(clickhouse.connect, settings.clickhouse, connections=1)
+    states: Mapping[str, Opener] = {
+        Signal.TRACES.topic: TracesStates(stored(SAMPLING), stored(SPAN_METRICS), connect, reader),
+        Signal.METRICS.topic: MetricsStates(stored(SERIES), connect),
+    }
     look_up = LookUp(lambda: clickhouse.connect(settings.clickhouse, connections=1, send_seconds=_LOOK_UP_SECONDS))
     driver = Driver(log.consumer(settings.processor.group), workers, Ticker(producer, clock), clock, look_up, limits)
     readiness.add("partitions", lambda: _check_partitions(driver))
     building = threading.Lock()
     for number in range(_WORKERS):
-        sink = Sink(lambda: clickhouse.connect(settings.clickhouse, connections=1), layout, clock)
+        sink = Sink(connect, layout, clock)
         letters = DeadLetters(producer)
         workers.append(Worker(f"worker-{number}", sink, letters, states, clock, building, driver.outcomes.put))
     for worker in workers:

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
+from otelhouse.bus.contract import TopicPartition
 from otelhouse.clickhouse import ClickHouseError
 from otelhouse.clock import Clock
 from otelhouse.telemetry import get_logger
 from processor import metrics
 from processor.assignment import Assignment
-from processor.build import Builder, Rows
+from processor.build import Builder, Built, Rows, State
+from processor.commit import Checkpoint
 from processor.dead_letter import DeadLetters
 from processor.rules import NotKnown
 from processor.sink import Sink, StorageFault
-from processor.traces.opening import TracesStates
 from processor.traces.state import Left, TracesState
-from processor.waiting import Abandoned
+from processor.waiting import Abandoned, Waiter
 from processor.window import Window
-from schema.signal import Signal
 
 _log = get_logger(__name__)
 _ASK_AGAIN_SECONDS = 0.5
@@ -28,13 +29,21 @@ _ASK_AGAIN_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A window that a worker is done with. `fault` says why it stopped the partition; `left` what is open after it."""
+    """A window that a worker is done with. `fault` says why it stopped the partition; `left` what is open after it,
+    `active` its active series by tenant."""
 
     assignment: Assignment
     window: Window
     stored: bool
     fault: str = ""
     left: Left | None = None
+    active: Mapping[str, int] | None = None
+
+
+class Opener(Protocol):
+    """Opens the states of a topic's partitions. Raises NotKnown, ClickHouseError."""
+
+    def open(self, name: TopicPartition, checkpoint: Checkpoint, waiter: Waiter) -> State: ...
 
 
 class Worker(threading.Thread):
@@ -49,7 +58,7 @@ class Worker(threading.Thread):
         name: str,
         sink: Sink,
         letters: DeadLetters,
-        states: TracesStates,
+        states: Mapping[str, Opener],
         clock: Clock,
         building: threading.Lock,
         report: Callable[[Outcome], None],
@@ -83,7 +92,7 @@ class Worker(threading.Thread):
         if assignment.stopped or assignment.abandoned:
             return Outcome(assignment, window, stored=False)
         try:
-            left = self._store(assignment, window)
+            built = self._store(assignment, window)
         except Abandoned:
             return Outcome(assignment, window, stored=False)
         except StorageFault as fault:
@@ -91,7 +100,9 @@ class Worker(threading.Thread):
         except Exception as error:  # noqa: BLE001 - a fault of ours stops its partition alone, and is never passed over
             _log.exception("cannot process a window", topic=window.name.topic, partition=window.name.partition)
             return self._give_up(assignment, window, f"{type(error).__name__}: {error}")
-        return Outcome(assignment, window, stored=True, left=left)
+        if built is None:
+            return Outcome(assignment, window, stored=True)
+        return Outcome(assignment, window, stored=True, left=built.left, active=built.active)
 
     def _give_up(self, assignment: Assignment, window: Window, fault: str) -> Outcome:
         # What was handed out may be stored nowhere, or be what cannot be stored: other partitions must not suffer.
@@ -100,17 +111,18 @@ class Worker(threading.Thread):
         assignment.stopped = f"offsets [{window.start}, {window.end}): {fault}"
         return Outcome(assignment, window, stored=False, fault=assignment.stopped)
 
-    def _store(self, assignment: Assignment, window: Window) -> Left | None:
+    def _store(self, assignment: Assignment, window: Window) -> Built | None:
+        """Raises Abandoned, StorageFault. None of a window that only brings back what was open."""
         topic = window.name.topic
-        traces = self._traces(assignment, window) if topic == Signal.TRACES.topic else None
+        state = self._state(assignment, window)
         if not window.fresh:
-            if traces is not None:
+            if isinstance(state, TracesState):
                 with self._building:
-                    traces.bring_back(window)
+                    state.bring_back(window)
             return None
         with self._building:
             started = self._clock.monotonic()
-            built = self._builder.build(window, traces)
+            built = self._builder.build(window, state)
             metrics.BUILD_SECONDS.labels(topic).observe(self._clock.monotonic() - started)
         self._unwritten += built.shared
         self._letters.bury(built.faults, assignment)
@@ -123,17 +135,19 @@ class Worker(threading.Thread):
         if window.entries:
             first = window.entries[0].record.append_ms
             metrics.STORED_SECONDS.labels(topic).observe(max(0.0, self._clock.now_ns() / 1e9 - first / 1e3))
-        return built.left
+        return built
 
-    def _traces(self, assignment: Assignment, window: Window) -> TracesState:
+    def _state(self, assignment: Assignment, window: Window) -> State | None:
         """The partition's state, which has learnt what the window's control records say. Raises Abandoned."""
-        said = ""
+        opener, said = self._states.get(window.name.topic), ""
+        if opener is None:
+            return None
         while not assignment.pause(_ASK_AGAIN_SECONDS if said else 0.0):
             try:
-                if assignment.traces is None:
-                    assignment.traces = self._states.open(assignment.name, assignment.origin, assignment)
-                assignment.traces.learn(window)
-                return assignment.traces
+                if assignment.state is None:
+                    assignment.state = opener.open(assignment.name, assignment.origin, assignment)
+                assignment.state.learn(window)
+                return assignment.state
             except (NotKnown, ClickHouseError) as error:
                 if said != (said := " ".join(str(error).split())[:500] or "no answer"):
                     _log.warning(

@@ -15,6 +15,8 @@ _TIMES = {
     "spans": ("time", "time"),
     "logs": ("time", "time"),
     "samples": ("time", "time"),
+    "series_seen": ("time", "time"),
+    "series_refused": ("time", "time"),
     "histograms": ("time", "time"),
     "exemplars": ("time", "time"),
     "trace_index": ("min_time", "max_time"),

@@ -142,6 +142,14 @@ SERIES = _table(
 
 SAMPLES = _table(_PLACE, {"series": pa.uint64(), "time": _MS, "value": pa.float64()}, _BLOCK)
 
+SERIES_SEEN = _table(_PLACE, {"time": _MS, "series": pa.uint64(), "new": pa.bool_()}, _BLOCK)
+
+SERIES_REFUSED = _table(
+    _PLACE,
+    {"time": _MS, "metric": pa.string(), "reason": pa.string(), "series": pa.uint64(), "samples": pa.uint64()},
+    _BLOCK,
+)
+
 HISTOGRAMS = _table(
     _PLACE,
     {
@@ -231,6 +239,8 @@ TABLES: dict[str, pa.Schema] = {
     "resources": RESOURCES,
     "series": SERIES,
     "samples": SAMPLES,
+    "series_seen": SERIES_SEEN,
+    "series_refused": SERIES_REFUSED,
     "histograms": HISTOGRAMS,
     "exemplars": EXEMPLARS,
     "red": RED,

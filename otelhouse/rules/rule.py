@@ -17,6 +17,7 @@ class Kind(StrEnum):
     MASKING = "masking"
     SAMPLING = "sampling"
     SPAN_METRICS = "span_metrics"
+    SERIES = "series"
     RECORDING = "recording"
     RETENTION = "retention"
 

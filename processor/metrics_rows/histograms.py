@@ -10,14 +10,14 @@ from processor.columns import block, milliseconds, place, rows_of
 from processor.metrics_rows.samples import STALE, recorded_nothing
 from processor.metrics_rows.series import Resolved
 from processor.metrics_rows.shape import Shape
-from schema.arrays import I64
+from schema.arrays import I64, Mask
 from schema.arrow import HISTOGRAMS
 from schema.prometheus_name import MetricKind
 from schema.wire import Scan
 
 
-def histogram_rows(batch: Batch, shape: Shape, resolved: Resolved) -> pa.RecordBatch:
-    """One row an exponential histogram, in the log's order."""
+def histogram_rows(batch: Batch, shape: Shape, resolved: Resolved, stored: Mask) -> pa.RecordBatch:
+    """One row an exponential histogram of those `stored`, in the log's order."""
     scan, points = batch.scan, batch.scan.points
     rows = np.flatnonzero(shape.of(MetricKind.EXPONENTIAL_HISTOGRAM))
     calls = points.call[rows]
@@ -36,7 +36,9 @@ def histogram_rows(batch: Batch, shape: Shape, resolved: Resolved) -> pa.RecordB
         "negative_offset": pa.array(points["negative.offset"][rows]),
         "negative_counts": _counts(scan, "negative.bucket_counts", rows),
     }
-    return rows_of(HISTOGRAMS, columns | block(batch, len(rows)))
+    made = rows_of(HISTOGRAMS, columns | block(batch, len(rows)))
+    kept = stored[shape.starts[rows]]
+    return made if kept.all() else made.filter(pa.array(kept))
 
 
 def _counts(scan: Scan, name: str, rows: I64) -> pa.Array:

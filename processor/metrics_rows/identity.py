@@ -18,7 +18,7 @@ from schema.wire import Owner
 
 
 def point_identities(batch: Batch, resources: Resources, shape: Shape) -> U64:
-    """Identity of each data point: day, class, tenant, resource, scope, metric, attributes, and the parts it has."""
+    """Identity of each data point: tenant, resource, scope, metric, attributes, and the parts it has."""
     points = batch.scan.points
     return mixed(
         _metrics(batch, resources)[points.parent],
@@ -29,19 +29,14 @@ def point_identities(batch: Batch, resources: Resources, shape: Shape) -> U64:
     )
 
 
-def target_identities(batch: Batch, resources: Resources) -> U64:
+def target_identities(resources: Resources) -> U64:
     """Identity of the `target_info` series of each resource."""
-    return mixed(_places(batch, resources), np.full(len(resources.ids), 1, np.uint64))
-
-
-def _places(batch: Batch, resources: Resources) -> U64:
-    calls = batch.scan.resources.call
-    return mixed(resources.ids, batch.retention_class[calls].astype(np.uint64) + np.uint64(batch.window.day << 8))
+    return mixed(resources.ids, np.full(len(resources.ids), 1, np.uint64))
 
 
 def _metrics(batch: Batch, resources: Resources) -> U64:
     scopes, metrics = batch.scan.scopes, batch.scan.items
-    scope = mixed(_places(batch, resources)[scopes.parent], scopes["scope"].hash(), scopes["schema_url"].hash())
+    scope = mixed(resources.ids[scopes.parent], scopes["scope"].hash(), scopes["schema_url"].hash())
     traits = (
         metrics["data"].astype(np.uint64)
         + (metrics["aggregation_temporality"].view(np.uint32).astype(np.uint64) << np.uint64(8))

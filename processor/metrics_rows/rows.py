@@ -11,17 +11,17 @@ from processor.metrics_rows.exact import only_exemplars
 from processor.metrics_rows.samples import part_values
 from processor.metrics_rows.series import Resolved
 from processor.metrics_rows.shape import Shape
-from schema.arrays import F64, I32, I64
+from schema.arrays import F64, I32, I64, Mask
 from schema.arrow import EXEMPLARS, SAMPLES
 from schema.prometheus_name import MetricKind
 from schema.wire import Owner
 from schema.wire.maps import to_map
 
 
-def sample_rows(batch: Batch, shape: Shape, resolved: Resolved) -> pa.RecordBatch:
+def sample_rows(batch: Batch, shape: Shape, resolved: Resolved, stored: Mask) -> pa.RecordBatch:
     """One row a part of a point, in the log's order; then `target_info` of each resource, at its latest point.
 
-    None for a point that has no value, only exemplars, and none for a native histogram.
+    Of those `stored`; none for a point that has no value, only exemplars, and none for a native histogram.
     """
     points = batch.scan.points
     resource = batch.scan.scopes.parent[batch.scan.items.parent[points.parent]]
@@ -33,8 +33,8 @@ def sample_rows(batch: Batch, shape: Shape, resolved: Resolved) -> pa.RecordBatc
     values = np.concatenate((part_values(batch.scan, shape), np.ones(len(targets))))
     series = np.concatenate((resolved.ids, resolved.target_ids))
     empty = only_exemplars(batch.scan) | shape.of(MetricKind.EXPONENTIAL_HISTOGRAM)
-    if empty.any():
-        kept = np.concatenate((~np.repeat(empty, shape.parts), np.ones(len(targets), np.bool_)))
+    kept = stored & np.concatenate((~np.repeat(empty, shape.parts), np.ones(len(targets), np.bool_)))
+    if not kept.all():
         times, calls, values, series = times[kept], calls[kept], values[kept], series[kept]
     columns = place(batch, calls) | {
         "series": pa.array(series),
@@ -44,13 +44,15 @@ def sample_rows(batch: Batch, shape: Shape, resolved: Resolved) -> pa.RecordBatc
     return rows_of(SAMPLES, columns | block(batch, len(calls)))
 
 
-def exemplar_rows(batch: Batch, shape: Shape, resolved: Resolved) -> pa.RecordBatch:
-    """One row an exemplar. One of a histogram belongs to the series of the bucket that its value falls in."""
+def exemplar_rows(batch: Batch, shape: Shape, resolved: Resolved, stored: Mask) -> pa.RecordBatch:
+    """One row an exemplar of a series that is `stored`. One of a histogram belongs to the series of the bucket that its
+    value falls in."""
     exemplars = batch.scan.exemplars
     values = batch.scan.point_values(exemplars)
+    part = shape.starts[exemplars.parent] + _part(shape, exemplars.parent, values)
     attributes, keys = to_map(batch.scan, Owner.EXEMPLAR)
     columns = place(batch, exemplars.call) | {
-        "series": pa.array(resolved.ids[shape.starts[exemplars.parent] + _part(shape, exemplars.parent, values)]),
+        "series": pa.array(resolved.ids[part]),
         "time": milliseconds(exemplars["time_unix_nano"]),
         "value": pa.array(values),
         "trace_id": fixed(exemplars["trace_id"].fixed(16)),
@@ -58,7 +60,8 @@ def exemplar_rows(batch: Batch, shape: Shape, resolved: Resolved) -> pa.RecordBa
         "attributes": attributes,
         "attributes_json": keys,
     }
-    return rows_of(EXEMPLARS, columns | block(batch, len(exemplars)))
+    rows = rows_of(EXEMPLARS, columns | block(batch, len(exemplars)))
+    return rows if stored[part].all() else rows.filter(pa.array(stored[part]))
 
 
 def _part(shape: Shape, point: I32, values: F64) -> I64:

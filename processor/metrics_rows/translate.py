@@ -64,12 +64,15 @@ class Translator:
         self._resources: dict[int, dict[str, str]] = {}
         self._exact = exact_metrics(batch.scan)
         self._types = batch.scan.find(Owner.ITEM, TYPE_KEY) if self._exact.any() else None
+        self._known: dict[int, list[Series]] = {}
 
-    def series_of(self, points: I64) -> Iterator[list[Series]]:
-        """For each of these points, the series of its parts, in the order of its shape."""
-        texts = self._attributes(Owner.POINT, points)
-        for point, attributes in zip(points.tolist(), texts, strict=True):
-            yield self._parts(point, attributes)
+    def series_of(self, points: I64) -> list[list[Series]]:
+        """For each of these points, the series of its parts, in the order of its shape. Worked out once for a point."""
+        unknown = np.array([point for point in points.tolist() if point not in self._known], np.int64)
+        texts = self._attributes(Owner.POINT, unknown)
+        for point, attributes in zip(unknown.tolist(), texts, strict=True):
+            self._known[point] = self._parts(point, attributes)
+        return [self._known[point] for point in points.tolist()]
 
     def target_info(self, resource: int) -> Series | None:
         """The series that carries a resource's other attributes; None if it has no others, or names no target."""

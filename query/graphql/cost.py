@@ -33,6 +33,7 @@ _DATABASE = {
     "logs": 50,
     "metricNames": 50,
     "exemplars": 50,
+    "cardinality": 100,
     "samplingDecision": 50,
     "samplingVolume": 50,
     "decision": 20,

@@ -10,6 +10,7 @@ from strawberry.extensions import AddValidationRules, MaxTokensLimiter, SchemaEx
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
+from query.graphql.cardinality import Cardinality, to_cardinality
 from query.graphql.cost import MAX_TOKENS, CostLimit
 from query.graphql.endpoints import Endpoints
 from query.graphql.exemplars import ExemplarSeries, to_exemplars
@@ -33,6 +34,7 @@ from query.graphql.service_graph import ServiceGraph, to_service_graph
 from query.graphql.services import Service, to_service
 from query.graphql.traces import Info, Trace, TraceConnection, one_trace, trace_page
 from query.read.buckets import steps
+from query.read.cardinality import cardinality
 from query.read.decisions import volumes
 from query.read.exemplars import exemplars
 from query.read.metric_names import metric_names
@@ -122,6 +124,21 @@ class Query:
     @strawberry.field(description="Names of metrics as Prometheus knows them, sorted.")
     async def metric_names(self, info: Info, prefix: str | None = strawberry.UNSET) -> list[str]:
         return await metric_names(info.context.database, info.context.tenant, given_text("prefix", prefix) or "")
+
+    @strawberry.field(
+        description="Which metrics and labels have the most series, in the hours that the range touches (default: the "
+        "last hour); of one metric or of all. `first` of each list."
+    )
+    async def cardinality(
+        self,
+        info: Info,
+        range: TimeRange | None = strawberry.UNSET,
+        metric: str | None = strawberry.UNSET,
+        first: int | None = 20,
+    ) -> Cardinality:
+        context, name = info.context, given_text("metric", metric)
+        wanted, _ = _range(info, range)
+        return to_cardinality(await cardinality(context.database, context.tenant, wanted, name, to_page(first, 20)))
 
 
 def _range(info: Info, range: TimeRange | None) -> tuple[Range, int]:

@@ -21,6 +21,8 @@ BLOCK_TABLES = (
     "logs",
     "samples",
     "histograms",
+    "series_seen",
+    "series_refused",
     "exemplars",
 )
 SHARED_TABLES = ("resources", "series")

@@ -9,9 +9,11 @@ import numpy as np
 import pyarrow as pa
 
 from processor.build import Builder, Built
+from processor.metrics_rows.state import MetricsState
 from schema.remote_write.convert import convert
 from schema.remote_write.layout import Version
 from schema.signal import Signal
+from tests.processor.metrics_rows.stream import unlimited
 from tests.processor.requests import record
 from tests.processor.test_rows import window_of
 from tests.support.remote_write import STALE_BITS, V2Builder
@@ -20,13 +22,13 @@ MS = 1_700_000_000_123
 STALE = struct.unpack("<d", struct.pack("<Q", STALE_BITS))[0]
 
 
-def _built(*requests: Any, builder: Builder | None = None) -> Built:
+def _built(*requests: Any, builder: Builder | None = None, state: MetricsState | None = None) -> Built:
     bodies = [
         convert(Version.V2, np.frombuffer(bytearray(each.SerializeToString()), np.uint8), 1 << 20).body
         for each in requests
     ]
     records = [record(Signal.METRICS, offset, body) for offset, body in enumerate(bodies)]
-    return (builder or Builder()).build(window_of(records))
+    return (builder or Builder()).build(window_of(records), state or unlimited())
 
 
 def _series(built: Built) -> list[dict[str, Any]]:

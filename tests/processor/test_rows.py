@@ -6,7 +6,7 @@ import contextlib
 import json
 import random
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from otelhouse.clickhouse import connect
 from otelhouse.clock import SystemClock
 from otelhouse.config import ClickHouseSettings
 from processor.build import Builder
+from processor.metrics_rows.state import MetricsState
 from processor.sink import Sink
 from processor.window import Entry, Window
 from schema.arrow import TABLES
@@ -24,6 +25,7 @@ from schema.clickhouse_ddl import Layout
 from schema.record import Framing, block_number
 from schema.signal import Signal
 from tests.processor import oracle, requests
+from tests.processor.metrics_rows.stream import unlimited
 from tests.processor.sampling.stream import unsampled
 from tests.processor.storage import create_tables
 
@@ -42,9 +44,13 @@ class Store:
     client: Client
     sink: Sink
     builder: Builder
+    metrics: MetricsState = field(default_factory=unlimited)
 
     def put(self, window: Window) -> None:
-        built = self.builder.build(window, unsampled() if window.name.topic == Signal.TRACES.topic else None)
+        topic = window.name.topic
+        built = self.builder.build(
+            window, {Signal.TRACES.topic: unsampled(), Signal.METRICS.topic: self.metrics}.get(topic)
+        )
         assert built.faults == []
         for rows in built.shared:
             self.sink.store_shared(rows, _Patient())

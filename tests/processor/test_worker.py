@@ -77,7 +77,8 @@ class NoLetters:
 
 def test_rows_that_cannot_be_stored_stop_their_partition_alone_and_others_describe_their_resources_again() -> None:
     sink, outcomes = FirstFails(), queue.SimpleQueue[Outcome]()
-    states = TracesStates(NoRules(), NoRules(), EmptyClickHouse, NoLog())  # type: ignore[arg-type]  # stand-ins
+    traces = TracesStates(NoRules(), NoRules(), EmptyClickHouse, NoLog())  # type: ignore[arg-type]  # stand-ins
+    states = {Signal.TRACES.topic: traces}
     worker = Worker("w", sink, NoLetters(), states, SystemClock(), threading.Lock(), outcomes.put)  # type: ignore[arg-type]
     worker.start()
     for number in range(2):

@@ -20,7 +20,7 @@ EVERYTHING = """query($id: ID!, $t: TraceQuery!, $l: LogQuery!, $r: TimeRange!) 
                    logs { body resource } }
   traces(query: $t) { edges { node { id services root { name } spans { name resource } logs { body } } } }
   logs(query: $l) { edges { node { body resource } } }
-  metricNames }"""
+  metricNames cardinality(range: $r) { metrics { metric } labels { label } refused { metric } } }"""
 
 
 def _fill(tenant: Tenant, word: str) -> None:
@@ -34,6 +34,8 @@ def _fill(tenant: Tenant, word: str) -> None:
     tenant.rows.red(SpanData(TRACE, SPAN, NOW, name=word, service="same", dimensions={"secret": word}))
     tenant.rows.red_exemplars(SpanData(TRACE, SPAN, NOW, len(word), name=word, service="same"))
     tenant.rows.metrics(word)
+    tenant.rows.series(NOW, {"__name__": word, word: "1"})
+    tenant.rows.refused_series(NOW, word, "max_active", 1, 1)
     tenant.rows.edges(EdgeData(word, word, NOW))
 
 
@@ -54,7 +56,7 @@ def test_two_tenants_with_the_same_ids_see_their_own_data_in_every_field(house: 
         assert data["metricNames"] == [own]
         assert others not in str(answer)
         assert data["operations"][0]["exemplars"] == [{"spanId": SPAN, "durationMs": len(own) / 1e6}]
-        assert str(answer).count(own) >= 23  # each field says something
+        assert str(answer).count(own) >= 26  # each field says something
 
 
 def test_a_tenant_without_data_sees_nothing_in_any_field(house: House) -> None:
@@ -69,6 +71,7 @@ def test_a_tenant_without_data_sees_nothing_in_any_field(house: House) -> None:
         "traces": {"edges": []},
         "logs": {"edges": []},
         "metricNames": [],
+        "cardinality": {"metrics": [], "labels": [], "refused": []},
     }
 
 

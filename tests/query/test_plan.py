@@ -61,7 +61,9 @@ def test_a_sub_query_that_does_not_name_its_tenant_is_refused_at_any_depth() -> 
         statement(_select(Source("spans", OURS), negated(hidden)))
 
 
-@pytest.mark.parametrize("table", ["spans", "logs", "trace_index", "samples", "exemplars", "series", "resources"])
+@pytest.mark.parametrize(
+    "table", ["spans", "logs", "trace_index", "samples", "exemplars", "series", "series_seen", "resources"]
+)
 def test_every_source_names_its_tenant(table: str) -> None:
     printed = statement(_select(source(table, "acme")))
     assert printed.sql == f"SELECT name AS n FROM {table} WHERE equals(tenant, {{p0:String}})"

@@ -212,6 +212,28 @@ class Rows:
         common = {"tenant": self._tenant, "class": 0, "day": _date(20_000)}
         self._insert("series", [{**common, "metric": name, "series": index} for index, name in enumerate(names)])
 
+    def series(self, time: int, *series: dict[str, str]) -> None:
+        """Series by their labels, `__name__` among them, that are active at a time in nanoseconds."""
+        self._block += 1
+        common = self._common(time // _DAY)
+        ids = [hash(tuple(sorted(labels.items()))) % (1 << 64) for labels in series]
+        self._insert(
+            "series_seen", [{**common, "time": time // 1_000_000, "series": each, "new": True} for each in ids]
+        )
+        del common["block"]
+        rows = [
+            {**common, "series": each, "metric": labels["__name__"],
+             "labels": {key: value for key, value in labels.items() if key != "__name__"}}
+            for each, labels in zip(ids, series, strict=True)
+        ]  # fmt: skip
+        self._insert("series", rows)
+
+    def refused_series(self, time: int, metric: str, reason: str, series: int, samples: int) -> None:
+        """Samples that a limit of series kept out."""
+        self._block += 1
+        refused = {"time": time // 1_000_000, "metric": metric, "reason": reason, "series": series, "samples": samples}
+        self._insert("series_refused", [{**self._common(time // _DAY), **refused}])
+
     def exemplars(self, *exemplars: ExemplarData) -> None:
         """Exemplars and their series."""
         self._block += 1

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from otelhouse.rules.documents import control, limits, masking, retention, sampling, span_metrics
+from otelhouse.rules.documents import control, limits, masking, retention, sampling, series, span_metrics
 from otelhouse.rules.errors import InvalidRule
 from otelhouse.rules.rule import Kind
 
@@ -22,6 +22,7 @@ PARSERS: Mapping[Kind, Parser] = {
     Kind.MASKING: masking.parse,
     Kind.RETENTION: retention.parse,
     Kind.SAMPLING: sampling.parse,
+    Kind.SERIES: series.parse,
     Kind.SPAN_METRICS: span_metrics.parse,
 }
 

@@ -1,0 +1,21 @@
+"""What the metrics' processors say of themselves on /metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from prometheus_client import Counter, Gauge
+
+REFUSED = Counter(
+    "otelhouse_processor_series_refused_samples",
+    "Samples that were not stored because their tenant has too many series, by the limit.",
+    ("tenant", "reason"),
+)
+ACTIVE = Gauge("otelhouse_processor_active_series", "Series with a sample in this hour or the last one.", ("tenant",))
+
+
+def show_active(series: Mapping[str, int]) -> None:
+    """Active series by tenant, of all partitions that are owned."""
+    ACTIVE.clear()
+    for tenant, count in series.items():
+        ACTIVE.labels(tenant).set(count)

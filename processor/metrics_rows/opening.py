@@ -1,0 +1,59 @@
+"""The state of a partition of metrics that is taken over, as the owner before left it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+from clickhouse_connect.driver.client import Client
+
+from otelhouse.bus.contract import TopicPartition
+from otelhouse.clickhouse import translated
+from otelhouse.rules.documents.series import SeriesLimits
+from processor.commit import Checkpoint
+from processor.metrics_rows.active import MS_PER_HOUR, MS_PER_MINUTE
+from processor.metrics_rows.state import MetricsState
+from processor.rules import SERIES, PartitionRules, Source
+from processor.waiting import Waiter
+from schema.record import block_number
+
+_SEEN = (
+    "SELECT tenant, class, series, max(toUnixTimestamp64Milli(time)) AS last FROM series_seen"
+    " WHERE block >= {first:UInt64} AND block <= {last:UInt64} AND time >= fromUnixTimestamp64Milli({since:Int64})"
+    " GROUP BY tenant, class, series"
+)
+_NEW = (
+    "SELECT tenant, count() FROM series_seen WHERE block >= {first:UInt64} AND block <= {last:UInt64}"
+    " AND time >= fromUnixTimestamp64Milli({since:Int64}) AND new GROUP BY tenant"
+)
+
+
+class MetricsStates:
+    """Opens states. Thread-safe as far as the source and `connect` are."""
+
+    def __init__(self, rules: Source[SeriesLimits], connect: Callable[[], Client]) -> None:
+        self._rules = rules
+        self._connect = connect
+
+    def open(self, name: TopicPartition, checkpoint: Checkpoint, waiter: Waiter) -> MetricsState:
+        """As it was at C. Raises NotKnown, ClickHouseError."""
+        state = MetricsState(PartitionRules(SERIES, self._rules, name))
+        log_ms = checkpoint.log_ms
+        blocks = {"first": block_number(name.partition, 0), "last": block_number(name.partition, checkpoint.emitted)}
+        with contextlib.closing(self._connect()) as client, translated():
+            hour = (log_ms // MS_PER_HOUR - 1) * MS_PER_HOUR
+            seen = client.query_arrow(_SEEN, parameters={**blocks, "since": hour})
+            minute = log_ms // MS_PER_MINUTE * MS_PER_MINUTE
+            new = client.query(_NEW, parameters={**blocks, "since": minute}).result_rows
+        if seen.num_rows:
+            state.restore(
+                seen.column("tenant").cast(pa.string()).to_pylist(),
+                seen.column("class").to_numpy().astype(np.uint8),
+                seen.column("series").to_numpy().astype(np.uint64),
+                (seen.column("last").to_numpy() // MS_PER_HOUR).astype(np.int32),
+                {str(tenant): int(count) for tenant, count in new},
+                log_ms,
+            )
+        return state

@@ -1,0 +1,150 @@
+"""What a partition of metrics knows of the past: which series are active. One thread uses it; a function of the log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from otelhouse.rules.documents.series import SeriesLimits
+from processor.batch import Batch
+from processor.columns import block, place, rows_of
+from processor.ids import mixed
+from processor.metrics_rows import metrics
+from processor.metrics_rows.active import AGAIN, NEW, OVER_ACTIVE, OVER_NEW, REFUSED, ActiveSeries, Fates
+from processor.metrics_rows.series import Resolved
+from processor.metrics_rows.shape import Shape
+from processor.rules import PartitionRules
+from processor.window import MS_PER_DAY, Window
+from schema.arrays import I32, I64, U8, U64, Mask
+from schema.arrow import SERIES_REFUSED, SERIES_SEEN
+from schema.prometheus_name import MetricKind, translated_family
+
+REASONS = {OVER_ACTIVE: "max_active", OVER_NEW: "max_new_per_minute"}
+"""Names of the rules by which samples are refused: those of the document's settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """By sample of a window, parts of points first, then targets: whether it is stored, and whether its series has to
+    be described. `seen`, `refused`: rows of their tables."""
+
+    stored: Mask
+    described: Mask
+    seen: pa.RecordBatch
+    refused: pa.RecordBatch
+
+
+class MetricsState:
+    """See the module."""
+
+    def __init__(self, rules: PartitionRules[SeriesLimits]) -> None:
+        self._rules = rules
+        self._active = ActiveSeries()
+        self._places: dict[str, int] = {}
+
+    @property
+    def active(self) -> Mapping[str, int]:
+        """Active series by tenant."""
+        return dict(zip(self._places, self._active.active.tolist(), strict=False))
+
+    def learn(self, window: Window) -> None:
+        """Take note of the window's control records. Raises NotKnown, and may be called again."""
+        self._rules.learn(window.changes)
+
+    def restore(
+        self, tenants: list[str], classes: U8, series: U64, hours: I32, new: Mapping[str, int], log_ms: int
+    ) -> None:
+        """Begin with series that were seen, by row, and how many of each tenant were new in the minute of `log_ms`."""
+        owner = np.array([self._place(name) for name in tenants], np.int32)
+        fresh = np.array([new.get(name, 0) for name in self._places], np.int64)
+        self._active.restore(_keys(series, classes), owner, hours, fresh, log_ms)
+
+    def admit(self, batch: Batch, shape: Shape, resolved: Resolved) -> Admitted:
+        """Decide which samples of a window are stored."""
+        scan, window = batch.scan, batch.window
+        points, targets = np.repeat(np.arange(len(scan.points)), shape.parts), resolved.targets
+        calls = np.concatenate([scan.points.call[points], scan.resources.call[targets]])
+        series = np.concatenate([resolved.ids, resolved.target_ids])
+        owner = np.array([self._place(name) for name in batch.tenants] or [0], np.int32)[batch.tenant[calls]]
+        says = [self._rules.version(name, window.end).says for name in self._places]
+        fates = self._active.admit(
+            _keys(series, batch.retention_class[calls]), owner, window.log_ms,
+            _divided(says, window.partitions, lambda each: each.max_active),
+            _divided(says, window.partitions, lambda each: each.max_new_per_minute),
+        )  # fmt: skip
+        seen = np.flatnonzero((fates == AGAIN) | (fates == NEW))
+        # A series is described once a day of log time.
+        new_day = window.log_ms // MS_PER_DAY != (window.log_ms - 3_600_000) // MS_PER_DAY
+        described = (fates == NEW) | ((fates == AGAIN) & new_day)
+        columns = place(batch, calls[seen]) | {
+            "time": _time(window, len(seen)),
+            "series": pa.array(series[seen]),
+            "new": pa.array(fates[seen] == NEW),
+        }
+        seen_rows = rows_of(SERIES_SEEN, columns | block(batch, len(seen)))
+        return Admitted(fates < REFUSED, described, seen_rows, _refused(batch, points, calls, series, fates))
+
+    def _place(self, name: str) -> int:
+        return self._places.setdefault(name, len(self._places))
+
+
+def _refused(batch: Batch, points: I64, calls: I32, series: U64, fates: Fates) -> pa.RecordBatch:
+    """By call's tenant and class, metric and reason: how many series and samples."""
+    rows = np.flatnonzero(fates >= REFUSED)
+    metric = np.full(len(fates), -1, np.int64)
+    metric[: len(points)] = batch.scan.points.parent[points]
+    names, name = _families(batch, metric[rows])
+    key = (calls[rows].astype(np.int64) * len(names) + name) * 8 + fates[rows]
+    groups, first, of_row = np.unique(key, return_index=True, return_inverse=True)
+    distinct = np.unique(np.stack([of_row.reshape(-1).astype(np.uint64), series[rows]], axis=1), axis=0)[:, 0]
+    samples = np.bincount(of_row.reshape(-1), minlength=len(groups))
+    for group, count in zip(first.tolist(), samples.tolist(), strict=True):
+        tenant = batch.tenants[int(batch.tenant[calls[rows[group]]])]
+        metrics.REFUSED.labels(tenant, REASONS[int(fates[rows[group]])]).inc(count)
+    columns = place(batch, calls[rows[first]]) | {
+        "time": _time(batch.window, len(groups)),
+        "metric": pa.array([names[each] for each in name[first].tolist()], pa.string()),
+        "reason": pa.array([REASONS[each] for each in fates[rows[first]].tolist()], pa.string()),
+        "series": pa.array(np.bincount(distinct.astype(np.int64), minlength=len(groups)).astype(np.uint64)),
+        "samples": pa.array(samples.astype(np.uint64)),
+    }
+    return rows_of(SERIES_REFUSED, columns | block(batch, len(groups)))
+
+
+def _families(batch: Batch, metric: I64) -> tuple[list[str], I64]:
+    """(names of metric families, which one each of these metrics is; -1 is a target's)"""
+    items = batch.scan.items
+    rows, of_metric = np.unique(metric, return_inverse=True)
+    names: dict[str, int] = {}
+    place = [
+        names.setdefault(
+            translated_family(
+                items["name"][row],
+                items["unit"][row],
+                MetricKind(int(items["data"][row])),
+                bool(items["is_monotonic"][row]),
+            )
+            if row >= 0
+            else "target_info",
+            len(names),
+        )
+        for row in rows.tolist()
+    ]
+    return list(names), np.array(place, np.int64)[of_metric.reshape(-1)]
+
+
+def _keys(series: U64, classes: U8) -> U64:
+    """A series of another class has rows of its own, which live for another time."""
+    return np.where(classes == 0, series, mixed(series, classes.astype(np.uint64)))
+
+
+def _divided(says: list[SeriesLimits], partitions: int, limit: Callable[[SeriesLimits], int]) -> I64:
+    """One partition's part of each tenant's limit."""
+    return np.array([-(-limit(each) // partitions) for each in says], np.int64)
+
+
+def _time(window: Window, rows: int) -> pa.Array:
+    return pa.array(np.full(rows, window.log_ms)).cast(pa.timestamp("ms", "UTC"))

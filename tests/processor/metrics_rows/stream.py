@@ -1,0 +1,125 @@
+"""A partition of metrics, run over a log that is made in a test; restarted wherever one likes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
+
+from otelhouse.bus.contract import Record, TopicPartition
+from otelhouse.rules.documents.series import SeriesLimits
+from processor.build import Builder
+from processor.commit import Checkpoint, first_checkpoint, read_position
+from processor.metrics_rows.active import MS_PER_HOUR, MS_PER_MINUTE
+from processor.metrics_rows.state import MetricsState
+from processor.partition import Partition
+from processor.rules import SERIES, PartitionRules
+from processor.window import Limits, Window
+from schema.record import Control, Framing, RuleChange, block_position, control_headers
+from schema.signal import Signal
+from tests.processor.sampling.stream import Rules
+
+NAME = TopicPartition(Signal.METRICS.topic, 1)
+LIMITS = Limits(span_ms=1000, rows=50, value_bytes=100_000)
+TABLES = ("samples", "histograms", "exemplars", "series_seen", "series_refused")
+Row = dict[str, Any]
+
+
+@dataclass
+class Log:
+    """Records, and which of them put a rule into force."""
+
+    records: list[Record] = field(default_factory=list)
+    rules: Rules[SeriesLimits] = field(default_factory=lambda: Rules(SERIES))
+
+    def gauges(self, at_ms: int, *names: str, tenant: str = "acme", retention_class: int = 0) -> None:
+        """A sample of each, which has its name's last character as a label."""
+        request = ExportMetricsServiceRequest()
+        metrics = request.resource_metrics.add().scope_metrics.add().metrics
+        for name in names:
+            metric = Metric(name=name[:-1])
+            point = metric.gauge.data_points.add(time_unix_nano=at_ms * 1_000_000, as_double=1.0)
+            point.attributes.add(key="x").value.string_value = name[-1]
+            metrics.append(metric)
+        framing = Framing(tenant, len(names), 0, retention_class)
+        self.records.append(Record(*NAME, len(self.records), at_ms, framing.headers(), request.SerializeToString()))
+
+    def tick(self, at_ms: int) -> None:
+        self.records.append(Record(*NAME, len(self.records), at_ms, control_headers(Control.TICK), b""))
+
+    def limit(self, at_ms: int, document: Mapping[str, Any], tenant: str = "acme") -> None:
+        """Put a document into force here."""
+        number = self.rules.next_number(tenant)
+        headers = RuleChange("series", tenant, number).headers()
+        self.records.append(Record(*NAME, len(self.records), at_ms, headers, b""))
+        self.rules.put(len(self.records) - 1, tenant, document)
+
+
+@dataclass
+class Run:
+    """What an owner stored, by window, what it could have committed after each, and its series in the end."""
+
+    windows: list[Window] = field(default_factory=list)
+    stored: dict[str, list[list[Row]]] = field(default_factory=dict)
+    series: list[list[Row]] = field(default_factory=list)
+    checkpoints: list[Checkpoint] = field(default_factory=list)
+    active: Mapping[str, int] = field(default_factory=dict)
+
+    def rows(self, table: str) -> list[Row]:
+        return [row for window in self.stored.get(table, []) for row in window]
+
+
+def unlimited() -> MetricsState:
+    """The state of a partition without rules."""
+    return MetricsState(PartitionRules(SERIES, Rules(SERIES), NAME))
+
+
+def run(log: Log, limits: Limits = LIMITS) -> Run:
+    """From the start of the log."""
+    return _run(log, first_checkpoint(0, limits), MetricsState(PartitionRules(SERIES, log.rules, NAME)))
+
+
+def resumed(log: Log, before: Run, windows: int) -> Run:
+    """By another owner, after the first `windows` windows of a run were committed."""
+    checkpoint = read_position(before.checkpoints[windows - 1].position())
+    state = MetricsState(PartitionRules(SERIES, log.rules, NAME))
+    rows = [row for row in before.rows("series_seen") if block_position(row["block"])[1] <= checkpoint.emitted]
+    last: dict[tuple[str, int, int], int] = {}
+    new: dict[str, int] = {}
+    for row in rows:
+        time = _ms(row["time"])
+        if time // MS_PER_HOUR >= checkpoint.log_ms // MS_PER_HOUR - 1:
+            last[row["tenant"], row["class"], row["series"]] = time // MS_PER_HOUR
+        if row["new"] and time // MS_PER_MINUTE == checkpoint.log_ms // MS_PER_MINUTE:
+            new[row["tenant"]] = new.get(row["tenant"], 0) + 1
+    if last:
+        tenants, classes, series = zip(*last, strict=True)
+        state.restore(
+            list(tenants), np.array(classes, np.uint8), np.array(series, np.uint64),
+            np.array(list(last.values()), np.int32), new, checkpoint.log_ms,
+        )  # fmt: skip
+    return _run(log, checkpoint, state)
+
+
+def _run(log: Log, checkpoint: Checkpoint, state: MetricsState) -> Run:
+    partition, builder, made = Partition(NAME, checkpoint), Builder(), Run()
+    for window in partition.feed(log.records[checkpoint.resume :]):
+        state.learn(window)
+        built = builder.build(window, state)
+        made.windows.append(window)
+        made.checkpoints.append(partition.checkpoint_after(window))
+        made.series.append([row for name, rows in built.shared if name == "series" for row in rows.to_pylist()])
+        for table in TABLES:
+            found = [row for block in built.blocks if block.table == table for row in block.rows.to_pylist()]
+            made.stored.setdefault(table, []).append(found)
+    made.active = state.active
+    return made
+
+
+def _ms(time: datetime) -> int:
+    return round(time.timestamp() * 1000)
