@@ -29,7 +29,7 @@ from otelhouse.clock import SystemClock
 from otelhouse.config import ClickHouseSettings, LogSettings, ProcessorSettings
 from processor.build import Block, Builder, State
 from processor.metrics_rows.state import MetricsState
-from processor.rules import SAMPLING, SERIES, SPAN_METRICS, PartitionRules, Version
+from processor.rules import SAMPLING, SERIES, SPAN_METRICS, Form, PartitionRules, Version
 from processor.sampling.sampler import Sampler
 from processor.traces.cardinality import Cardinality
 from processor.traces.state import TracesState
@@ -114,11 +114,14 @@ class _NoRules:
         return {}
 
 
+def no_rules(form: Form[Any], name: TopicPartition) -> PartitionRules[Any]:
+    """A partition's rules where no tenant has any."""
+    return PartitionRules[Any](form, _NoRules(), name)
+
+
 def _state(bench: Bench) -> State | None:
     name = TopicPartition(bench.signal.topic, 0)
-    sampling, measured, series = (
-        PartitionRules[Any](form, _NoRules(), name) for form in (SAMPLING, SPAN_METRICS, SERIES)
-    )
+    sampling, measured, series = (no_rules(form, name) for form in (SAMPLING, SPAN_METRICS, SERIES))
     if bench.signal is Signal.METRICS:
         return MetricsState(series)
     return TracesState(Sampler(sampling), measured, Cardinality(), 0) if bench.signal is Signal.TRACES else None

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
@@ -104,6 +105,7 @@ class Sink:
     def _insert_part(self, block: Block, part: pa.RecordBatch, start: int, may_exist: bool) -> None:
         # The window's log time is part of it because a log that was wiped gives its offsets, so numbers, out again.
         token = f"{block.table}:{block.retention_class}:{block.day}:{block.number}:{block.log_ms}:{start}"
+        part = part if "block" in part.schema.names else _headed(part, block.number)
         self._insert(block.table, part, token, {})
         if may_exist and not self._layout.cluster:
             self._confirm_part(block, part, start, token)
@@ -118,9 +120,10 @@ class Sink:
         """Rows of the block that are stored. More than it has are a fault."""
         table = self._layout.write_name(block.table)
         client = self._connected()
+        rows = "count()" if "block" in block.rows.schema.names else "sum(block_rows)"
         with translated():
             found = client.query(
-                f"SELECT count() FROM {table}"
+                f"SELECT {rows} FROM {table}"
                 " WHERE class = {class:UInt8} AND day = toDate({day:Int32}) AND block = {block:UInt64}",
                 parameters={"class": block.retention_class, "day": block.day, "block": block.number},
             )
@@ -140,6 +143,15 @@ class Sink:
         if self._client is None:
             self._client = self._connect()
         return self._client
+
+
+def _headed(part: pa.RecordBatch, number: int) -> pa.RecordBatch:
+    """With the columns that say in its first row which block it is of, and how many rows it has."""
+    for name, kind, value in (("block", np.uint64, number), ("block_rows", np.uint32, part.num_rows)):
+        column = np.zeros(part.num_rows, kind)
+        column[:1] = value
+        part = part.append_column(name, pa.array(column))
+    return part
 
 
 def _contradiction(block: Block, held: int) -> StorageFault:

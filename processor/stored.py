@@ -56,9 +56,10 @@ class LookUp:
 
 
 def _newest(client: Client, name: TopicPartition) -> Stored | None:
-    first = block_number(name.partition, 0)
+    # No block ends at 0, which `samples` has in all rows but the first of a part.
+    first = block_number(name.partition, 1)
     # One less than the next partition's first, which for the last partition is no UInt64.
-    newest = _newest_before(client, name, first, first + block_number(1, 0) - 1)
+    newest = _newest_before(client, name, first, first + block_number(1, 0) - 2)
     if newest is None:
         return None
     number, day = newest

@@ -140,7 +140,8 @@ SERIES = _table(
     },
 )
 
-SAMPLES = _table(_PLACE, {"series": pa.uint64(), "time": _MS, "value": pa.float64()}, _BLOCK)
+SAMPLES = _table(_PLACE, {"metric_hash": pa.uint32(), "series": pa.uint64(), "time": _MS, "bits": pa.uint64()})
+"""Which block a row is of stands in one row of each part stored (0007_samples.sql)."""
 
 SERIES_SEEN = _table(_PLACE, {"time": _MS, "series": pa.uint64(), "new": pa.bool_()}, _BLOCK)
 

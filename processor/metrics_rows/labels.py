@@ -8,6 +8,7 @@ no label, a bucket's bound is written without an exponent.
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -59,6 +60,12 @@ def number(value: float) -> str:
 def without_empty(labels: Labels) -> Labels:
     """Labels sorted by name; one with an empty value is none."""
     return {name: labels[name] for name in sorted(labels) if labels[name]}
+
+
+def metric_hash(metric: str) -> int:
+    """uint32 by which samples are sorted, so that those of a metric lie together: CRC-32 (that of zlib, and of
+    ClickHouse's CRC32) of its name. Other metrics may have the same."""
+    return zlib.crc32(metric.encode())
 
 
 def series_id(tenant: str, metric: str, labels: Mapping[str, str], temporality: str) -> int:

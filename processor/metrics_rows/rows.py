@@ -8,9 +8,11 @@ import pyarrow as pa
 from processor.batch import Batch
 from processor.columns import block, fixed, milliseconds, place, rows_of
 from processor.metrics_rows.exact import only_exemplars
+from processor.metrics_rows.labels import metric_hash
 from processor.metrics_rows.samples import part_values
 from processor.metrics_rows.series import Resolved
 from processor.metrics_rows.shape import Shape
+from processor.metrics_rows.translate import TARGET_INFO
 from schema.arrays import F64, I32, I64, Mask
 from schema.arrow import EXEMPLARS, SAMPLES
 from schema.prometheus_name import MetricKind
@@ -32,16 +34,18 @@ def sample_rows(batch: Batch, shape: Shape, resolved: Resolved, stored: Mask) ->
     calls = np.concatenate((np.repeat(points.call, shape.parts), batch.scan.resources.call[targets]))
     values = np.concatenate((part_values(batch.scan, shape), np.ones(len(targets))))
     series = np.concatenate((resolved.ids, resolved.target_ids))
+    metrics = np.concatenate((resolved.metrics, np.full(len(targets), metric_hash(TARGET_INFO), np.uint32)))
     empty = only_exemplars(batch.scan) | shape.of(MetricKind.EXPONENTIAL_HISTOGRAM)
     kept = stored & np.concatenate((~np.repeat(empty, shape.parts), np.ones(len(targets), np.bool_)))
     if not kept.all():
-        times, calls, values, series = times[kept], calls[kept], values[kept], series[kept]
+        times, calls, values, series, metrics = (each[kept] for each in (times, calls, values, series, metrics))
     columns = place(batch, calls) | {
+        "metric_hash": pa.array(metrics),
         "series": pa.array(series),
         "time": milliseconds(times),
-        "value": pa.array(values),
+        "bits": pa.array(values.view(np.uint64)),
     }
-    return rows_of(SAMPLES, columns | block(batch, len(calls)))
+    return rows_of(SAMPLES, columns)
 
 
 def exemplar_rows(batch: Batch, shape: Shape, resolved: Resolved, stored: Mask) -> pa.RecordBatch:

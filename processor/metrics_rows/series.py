@@ -14,18 +14,19 @@ from processor.metrics_rows.known import KnownSeries
 from processor.metrics_rows.shape import Shape
 from processor.metrics_rows.translate import Translator
 from processor.resources import Resources
-from schema.arrays import I64, U64, Mask
+from schema.arrays import I64, U32, U64, Mask
 from schema.arrow import SERIES
 
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """Series ids of the parts of a batch's points, in the order of their shape.
+    """Series ids of the parts of a batch's points, in the order of their shape, and the hashes of their metrics' names.
 
     `targets` are the resource rows that have a `target_info` series (one row a resource), `target_ids` its ids.
     """
 
     ids: U64
+    metrics: U32
     targets: I64
     target_ids: U64
     translator: Translator
@@ -48,23 +49,24 @@ class SeriesResolver:
         distinct, first = np.unique(targets, return_index=True)
         rows = with_points[first].astype(np.int64)
         self._learn_targets(distinct, rows, translator)
-        target_ids = self._targets.ids(distinct, np.ones(len(distinct), np.int64))
+        target_ids, _ = self._targets.find(distinct, np.ones(len(distinct), np.int64))
         named = target_ids != 0
-        return Resolved(self._points.ids(identities, shape.parts), rows[named], target_ids[named], translator)
+        ids, metrics = self._points.find(identities, shape.parts)
+        return Resolved(ids, metrics, rows[named], target_ids[named], translator)
 
     def _learn_points(self, identities: U64, shape: Shape, translator: Translator) -> None:
         distinct, first = np.unique(identities, return_index=True)
         self._points.make_room(int(shape.parts[first].sum()))
         unknown = self._points.unknown(distinct)
         described = translator.series_of(first[unknown])
-        self._points.add(distinct[unknown], [[each.id for each in parts] for parts in described])
+        self._points.add(distinct[unknown], [[(each.id, each.metric_hash) for each in parts] for parts in described])
 
     def _learn_targets(self, distinct: U64, rows: I64, translator: Translator) -> None:
         self._targets.make_room(len(distinct))
         unknown = self._targets.unknown(distinct)
         described = [translator.target_info(row) for row in rows[unknown].tolist()]
         # 0 stands for "has none".
-        self._targets.add(distinct[unknown], [[series.id if series else 0] for series in described])
+        self._targets.add(distinct[unknown], [[(series.id if series else 0, 0)] for series in described])
 
 
 def series_rows(batch: Batch, shape: Shape, resolved: Resolved, described: Mask) -> pa.RecordBatch:

@@ -47,6 +47,11 @@ class Series:
         """Stable id."""
         return label.series_id(self.tenant, self.metric, self.labels, self.temporality)
 
+    @property
+    def metric_hash(self) -> int:
+        """Where its samples lie."""
+        return label.metric_hash(self.metric)
+
 
 def _type(kind: MetricKind, monotonic: bool) -> str:
     if kind is MetricKind.SUM:

@@ -106,25 +106,6 @@ SETTINGS ${durable};
 
 ${read:series};
 
-CREATE TABLE IF NOT EXISTS ${write:samples} ${on_cluster}
-(
-    tenant LowCardinality(String),
-    class UInt8,
-    day Date,
-    series UInt64 CODEC(Delta(8), ZSTD(1)),
-    time DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
-    value Float64 CODEC(Gorilla, ZSTD(1)),
-    block UInt64 CODEC(Delta(8), ZSTD(1)),
-    INDEX time_range time TYPE minmax GRANULARITY 1,
-    INDEX block_range block TYPE minmax GRANULARITY 1
-)
-ENGINE = ${engine:MergeTree}
-PARTITION BY (class, day)
-ORDER BY (tenant, series, time)
-SETTINGS ${durable};
-
-${read:samples};
-
 CREATE TABLE IF NOT EXISTS ${write:exemplars} ${on_cluster}
 (
     tenant LowCardinality(String),

@@ -50,14 +50,20 @@ def test_segment_sums_do_not_depend_on_order_and_handle_empty_segments() -> None
     assert segment_sums(values[[1, 0, 3, 2]], np.array([0, 2, 2, 4])).tolist() == [4, 0, 16]
 
 
+def described(*parts: list[int]) -> list[list[tuple[int, int]]]:
+    return [[(each, each + 100) for each in some] for some in parts]
+
+
 def ids(known: KnownSeries, identities: list[int], counts: list[int]) -> list[int]:
-    return known.ids(np.array(identities, np.uint64), np.array(counts)).tolist()
+    found, metrics = known.find(np.array(identities, np.uint64), np.array(counts))
+    assert metrics.tolist() == [each + 100 for each in found.tolist()]
+    return found.tolist()
 
 
 def test_known_series_come_back_by_whole_columns() -> None:
     known = KnownSeries()
-    known.add(np.array([30, 10], np.uint64), [[1, 2, 3], [4]])
-    known.add(np.array([20], np.uint64), [[5, 6]])
+    known.add(np.array([30, 10], np.uint64), described([1, 2, 3], [4]))
+    known.add(np.array([20], np.uint64), described([5, 6]))
     assert known.unknown(np.array([10, 15, 20, 30, 99], np.uint64)).tolist() == [False, True, False, False, True]
     assert ids(known, [20, 30, 10, 20], [2, 3, 1, 2]) == [5, 6, 1, 2, 3, 4, 5, 6]
     with pytest.raises(KeyError):
@@ -68,7 +74,7 @@ def test_known_series_are_bounded() -> None:
     known = KnownSeries(most_parts=10)
     for first in range(0, 100, 4):
         known.make_room(8)
-        known.add(np.arange(first, first + 4, dtype=np.uint64), [[first, 1]] * 4)
+        known.add(np.arange(first, first + 4, dtype=np.uint64), described(*[[first, 1]] * 4))
         assert len(known) <= 4
     assert ids(known, [96], [2]) == [96, 1]
 

@@ -82,8 +82,7 @@ def test_a_type_that_is_learnt_later_is_stored() -> None:
 def test_a_stale_marker_is_stored_with_its_own_bits() -> None:
     request = V2Builder()
     request.series({"__name__": "m"}).samples.add(value=STALE, timestamp=MS)
-    values = _table(_built(request.request), "samples").column("value").to_numpy()
-    assert values.view(np.uint64).tolist() == [STALE_BITS]
+    assert _table(_built(request.request), "samples").column("bits").to_pylist() == [STALE_BITS]
 
 
 def test_exemplars_without_a_sample_are_no_sample() -> None:
@@ -108,6 +107,7 @@ def test_a_native_histogram_with_custom_buckets_is_stored_in_full() -> None:
     histogram.positive_deltas.extend([1, 1, 1])
     built = _built(request.request)
     names = {row["series"]: (row["metric"], dict(row["labels"]).get("le")) for row in _series(built)}
-    samples = {names[row["series"]]: row["value"] for row in _table(built, "samples").to_pylist()}
+    rows = _table(built, "samples").to_pylist()
+    samples = {names[row["series"]]: np.uint64(row["bits"]).view(np.float64) for row in rows}
     counts = {("h_bucket", "0.5"): 1, ("h_bucket", "2"): 3, ("h_bucket", "+Inf"): 6, ("h_count", None): 6}
     assert samples == {**counts, ("h_sum", None): 9.5}

@@ -21,16 +21,23 @@ import httpx
 from tests.support.go import program as build
 
 _FEATURES = "native-histograms,exemplar-storage,metadata-wal-records"
-_MODULE, _PACKAGE = "github.com/prometheus/prometheus v0.305.0", "github.com/prometheus/prometheus/cmd/prometheus"
+_MODULE, _PACKAGES = "github.com/prometheus/prometheus v0.305.0", "github.com/prometheus/prometheus/cmd"
 """Prometheus 3.5.0."""
 
 
 def program() -> Path:
     """Where Prometheus is. Raises RuntimeError if it is not given and cannot be built, which takes minutes."""
-    given = os.environ.get("TEST_PROMETHEUS")
-    if given:
-        return Path(given)
-    return build("prometheus", _MODULE, _PACKAGE)
+    return _program("prometheus")
+
+
+def promtool() -> Path:
+    """Where its tool is: named by TEST_PROMTOOL, or built."""
+    return _program("promtool")
+
+
+def _program(name: str) -> Path:
+    given = os.environ.get(f"TEST_{name.upper()}")
+    return Path(given) if given else build(name, _MODULE, f"{_PACKAGES}/{name}")
 
 
 class Prometheus(AbstractContextManager["Prometheus"]):
