@@ -119,7 +119,7 @@ def _prometheus(directory: Path, made: list[Made]) -> int:
             out.writelines(_lines(some))
         out.write("# EOF\n")
     blocks = directory / "blocks"
-    command = [promtool(), "tsdb", "create-blocks-from", "openmetrics", "-q", text, blocks]
+    command = [str(promtool()), "tsdb", "create-blocks-from", "openmetrics", "-q", str(text), str(blocks)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return sum(path.stat().st_size for path in blocks.rglob("*") if path.is_file())
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
 
 from ingest.ids import TRACE_ID_BYTES, is_id
-from schema.hash import xxh64_slices
-from schema.partition_key import series_key_bytes
+from ingest.series_keys import Texts, series_keys
 from schema.prometheus_name import EXACT_SCOPE, MetricKind, partition_family
 from schema.signal import Signal
 from schema.wire import Owner, Scan, Slices, ValueKind
@@ -35,66 +34,54 @@ def _log_keys(scan: Scan, rows: Rows, seed: int) -> Keys:
 
 
 def _metric_keys(scan: Scan, rows: Rows, seed: int) -> Keys:
-    targets, target_of_resource = np.unique(_targets(scan), return_inverse=True)
     families, family_of_row = _families(scan, rows)
-    pairs, pair_of_row = np.unique(
-        target_of_resource[scan.resource_of_items[rows]] * len(families) + family_of_row, return_inverse=True
-    )
-    texts = [targets[pair // len(families)] + families[pair % len(families)] for pair in pairs.tolist()]
-    return _hash_each(texts, seed)[pair_of_row]
+    data, targets = _targets(scan)
+    return series_keys(data, targets, scan.resource_of_items[rows], families, family_of_row, seed)
 
 
-def _hash_each(texts: list[bytes], seed: int) -> Keys:
-    data = np.frombuffer(bytearray(b"".join(texts)), np.uint8)
-    length = np.array([len(text) for text in texts], np.int64)
-    return xxh64_slices(data, np.cumsum(length) - length, length, seed)
+def _targets(scan: Scan) -> tuple[npt.NDArray[np.uint8], list[Texts]]:
+    """(bytes, where in them each resource's service.namespace, service.name and service.instance.id stand)."""
+    data, made, others, end = scan.data, [], [], len(scan.data)
+    for key in (b"service.namespace", b"service.name", b"service.instance.id"):
+        found = scan.find(Owner.RESOURCE, key)
+        texts = scan.attributes["value"].take(found)
+        off, length = texts.off.copy(), texts.len.copy()
+        for row, text in _no_strings(scan, found):
+            off[row], length[row] = end, len(text)
+            others.append(text)
+            end += len(text)
+        made.append((off, length))
+    return np.concatenate([data, np.frombuffer(b"".join(others), np.uint8)]) if others else data, made
 
 
-def _targets(scan: Scan) -> npt.NDArray[np.object_]:
-    """object[resources]: the beginning of a series key, bytes (job, instance and both separators)."""
-    namespace, name, instance = (
-        _texts(scan, key) for key in (b"service.namespace", b"service.name", b"service.instance.id")
-    )
-    made = np.empty(len(scan.resources), object)
-    for row in range(len(made)):
-        job = f"{namespace[row]}/{name[row]}" if namespace[row] else name[row]
-        made[row] = series_key_bytes(job, instance[row], "")
-    return made
-
-
-def _texts(scan: Scan, key: bytes) -> list[str]:
-    """Text of a resource attribute by resource, "" where it is absent."""
-    found = scan.find(Owner.RESOURCE, key)
-    texts = [""] * len(found)
+def _no_strings(scan: Scan, found: Rows) -> Iterator[tuple[int, bytes]]:
+    """(row, text) of those of the attributes `found`, by row and -1 for none, that are no strings."""
     there = np.flatnonzero(found >= 0)
-    is_text = scan.attributes["value.kind"][found[there]] == ValueKind.STRING
-    plain, other = there[is_text], there[~is_text]
-    for row, value in zip(plain.tolist(), scan.attributes["value"].take(found[plain]), strict=True):
-        texts[row] = value.decode()
-    if len(other):
+    rows = there[scan.attributes["value.kind"][found[there]] != ValueKind.STRING]
+    if len(rows):
         from schema.wire.text import text_of_values  # brings Arrow, which ingest hardly ever needs
 
-        for row, text in zip(other.tolist(), text_of_values(scan, found[other])[0].to_pylist(), strict=True):
-            texts[row] = text
-    return texts
+        for row, text in zip(rows.tolist(), text_of_values(scan, found[rows])[0].to_pylist(), strict=True):
+            yield row, text.encode()
 
 
 def _families(scan: Scan, rows: Rows) -> tuple[list[bytes], npt.NDArray[np.int64]]:
-    """Distinct metric families, and int64[rows] of which one each row is; translated once for each distinct metric."""
+    """Metric families, and int64[rows] of which one each row is; translated once for each distinct metric."""
     items = scan.items
     names, units = items["name"].take(rows), items["unit"].take(rows)
-    kinds, monotonic = items["data"][rows], items["is_monotonic"][rows]
     exact = scan.scopes.slices("scope.name").equals(EXACT_SCOPE.encode())[items.parent[rows]]
-    codes: dict[tuple[bytes, bytes, int, bool, bool], int] = {}
-    # A row costs one look-up; hashing the columns to find equal rows would let a collision mix two families.
-    of_row = [
-        codes.setdefault(metric, len(codes))
-        for metric in zip(names, units, kinds.tolist(), monotonic.tolist(), exact.tolist(), strict=True)
-    ]
+    traits = items["data"][rows].astype(np.uint64) | items["is_monotonic"][rows].astype(np.uint64) << np.uint64(8)
+    traits |= exact.astype(np.uint64) << np.uint64(9)
+    hashes = names.hash() ^ units.hash(1) ^ traits << np.uint64(32)
+    _, first, of_row = np.unique(hashes, return_index=True, return_inverse=True)
+    alike = first[of_row]
+    if not (names.same_as(alike) & units.same_as(alike) & (traits == traits[alike])).all():
+        first = of_row = np.arange(len(rows))  # two metrics with one hash: each row by itself
     families = [
-        partition_family(name, unit, MetricKind(kind), flag, own).encode() for name, unit, kind, flag, own in codes
+        partition_family(names[row], units[row], MetricKind(int(items["data"][rows[row]])), bool(monotonic), bool(own))
+        for row, monotonic, own in zip(first.tolist(), items["is_monotonic"][rows[first]], exact[first], strict=True)
     ]
-    return families, np.array(of_row, np.int64)
+    return [family.encode() for family in families], of_row
 
 
 _BY_SIGNAL: dict[Signal, Callable[[Scan, Rows, int], Keys]] = {

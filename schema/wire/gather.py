@@ -117,6 +117,17 @@ def equal_slices(data, off, length, value, out):
         out[row] = equal_range(source, off[row], length[row], wanted, len(value))
 
 
+@njit(types.void(_U8, _I64, _I64, _I64, types.Array(types.boolean, 1, "C")), nogil=True, cache=True)
+def equal_rows(data, off, length, other, out):
+    """out[row] = whether the row's range has the bytes of that of row `other[row]`; an absent one has none."""
+    source = address(data)
+    for row in range(len(off)):
+        place = other[row]
+        out[row] = length[row] == length[place] and (
+            length[row] == 0 or equal_range(source, off[row], length[row], source + off[place], length[place])
+        )
+
+
 @njit(types.void(_I32, _I64), nogil=True, cache=True)
 def count_children(parent, offsets):
     """offsets[row + 1] = children of the rows up to `row`; `offsets` comes as zeros."""

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schema.hash import xxh64_slices
-from schema.wire.gather import copy_fixed, copy_slices, equal_slices, mark_ids
+from schema.wire.gather import copy_fixed, copy_slices, equal_rows, equal_slices, mark_ids
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -95,6 +95,12 @@ class Slices:
         """bool[rows]: whether the row is present and its bytes are `value`."""
         out = np.zeros(len(self), np.bool_)
         equal_slices(self.data, self.off, self.len, np.frombuffer(value, np.uint8), out)
+        return out
+
+    def same_as(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """bool[rows]: whether each row has the bytes of the row that `rows` (int64[rows], in range) names for it."""
+        out = np.zeros(len(self), np.bool_)
+        equal_rows(self.data, self.off, self.len, rows, out)
         return out
 
 

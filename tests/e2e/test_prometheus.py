@@ -15,10 +15,9 @@ from typing import Any
 import pytest
 
 from otelhouse.clickhouse import connect
-from otelhouse.config import ClickHouseSettings
 from tests.support.components import Component
 from tests.support.prometheus import Prometheus
-from tests.support.up import children
+from tests.support.up import clickhouse_of
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 STALE = 0x7FF0000000000002
@@ -80,9 +79,7 @@ Value = int | tuple[int, int, tuple[tuple[float, float, float], ...]]
 
 def _rows(laptop: Component, jobs: tuple[str, ...], table: str, columns: str) -> list[dict[str, Any]]:
     """Rows of these jobs, each with its metric, labels and time in `ms`."""
-    words = (Path("/proc") / str(children(laptop.process.pid)["clickhouse"]) / "cmdline").read_text().split("\0")
-    settings = ClickHouseSettings(url=f"http://{words[words.index('--listen') + 1]}")
-    with connect(settings) as client:
+    with connect(clickhouse_of(laptop.process.pid)) as client:
         text = client.raw_query(
             f"SELECT metric, labels, toUnixTimestamp64Milli(time) AS ms, {columns} FROM {table} AS s "
             "INNER JOIN (SELECT DISTINCT series, metric, labels FROM series) AS d USING series "

@@ -12,7 +12,7 @@ from ingest.partition_keys import partition_keys
 from schema.partition_key import resource_key, series_key, tenant_seed, trace_key
 from schema.prometheus_name import EXACT_SCOPE
 from schema.signal import Signal
-from schema.wire import join, scan
+from schema.wire import Slices, join, scan
 from tests.ingest.requests import Request, gauge, logs, metrics, span, trace_id, traces
 
 # By the xxhash library.
@@ -77,6 +77,13 @@ def test_the_parts_of_a_classic_histogram_are_where_their_family_is() -> None:
     names = ("rpc_seconds_bucket", "rpc_seconds_count", "rpc_seconds_sum")
     found = keys_of(Signal.METRICS, metrics(histogram, *(gauge(name, 1) for name in names)))
     assert set(found) == {series_key("acme", "shop", "", "rpc_seconds")}
+
+
+def test_metrics_whose_hashes_collide_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Slices, "hash", lambda self, seed=0: np.zeros(len(self), np.uint64))
+    request = metrics(gauge("a", 1), gauge("b", 1), gauge("a", 1), gauge("a", 1, unit="By"))
+    families = ("a", "b", "a", "a_bytes")
+    assert keys_of(Signal.METRICS, request) == [series_key("acme", "shop", "", family) for family in families]
 
 
 @pytest.mark.parametrize(

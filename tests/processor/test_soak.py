@@ -26,7 +26,7 @@ from tests.processor.test_faults import ERRORS, LIVE, rig_on
 from tests.support.kafka import KafkaBroker
 from tests.support.memory import resident
 
-TRACES, SPANS_A_TRACE = 25, 8
+TRACES, SPANS_A_TRACE = 5, 8
 FIRST_RATE, LAST_RATE = 50_000, 400_000
 SHARE = 0.8
 SETTING_TURNS = 3

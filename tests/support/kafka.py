@@ -7,7 +7,6 @@ run needs Maven. Missing Java or Maven is an error, never a skip.
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -19,6 +18,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from tests.support.maven import TARGET, call, jars, once, tool
+from tests.support.ports import free_ports
 
 _CLUSTER = "b3RlbGhvdXNlLXRlc3RzIQ"
 _JVM = ("-Xmx384m", "-Xms64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData")
@@ -65,7 +65,7 @@ class KafkaBroker:
     def __init__(self, directory: Path, protocols: str = "classic,consumer") -> None:
         self.directory = directory
         self._process: subprocess.Popen[bytes] | None = None
-        broker, controller = _free_ports(2)
+        broker, controller = free_ports(2)
         self.bootstrap = f"127.0.0.1:{broker}"
         shutil.copytree(_formatted(), directory / "logs")
         self._properties = directory / "server.properties"
@@ -163,14 +163,3 @@ def _format(directory: Path) -> None:
 def _java(main: str) -> list[str]:
     level = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
     return [tool("java"), *_JVM, level, "-cp", f"{jars('kafka')}/*", main]
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 from contextlib import AbstractContextManager
@@ -19,6 +18,7 @@ from typing import Any
 import httpx
 
 from tests.support.go import program as build
+from tests.support.ports import free_port
 
 _FEATURES = "native-histograms,exemplar-storage,metadata-wal-records"
 _MODULE, _PACKAGES = "github.com/prometheus/prometheus v0.305.0", "github.com/prometheus/prometheus/cmd"
@@ -73,7 +73,7 @@ class Prometheus(AbstractContextManager["Prometheus"]):
     def __enter__(self) -> Prometheus:
         self._directory.mkdir(parents=True)
         config = self._directory / "prometheus.yml"
-        port = _free_port()
+        port = free_port()
         itself = {"job_name": self._itself, "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
         self._scrapes.append(itself)
         config.write_text(json.dumps(self._config))  # which is YAML
@@ -120,10 +120,3 @@ class Prometheus(AbstractContextManager["Prometheus"]):
             return httpx.get(f"{self._url}/-/ready", timeout=1).status_code == 200
         except httpx.TransportError:
             return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

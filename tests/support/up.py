@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from otelhouse.config import ClickHouseSettings
 from tests.support.components import Component, start
 
 _ANY_PORT = "127.0.0.1:0"
@@ -28,6 +29,12 @@ def children(pid: int) -> dict[str, int]:
         if parent == pid:
             found[_component(words)] = int(process.name)
     return found
+
+
+def clickhouse_of(pid: int) -> ClickHouseSettings:
+    """How to ask the ClickHouse of an `up`."""
+    words = (Path("/proc") / str(children(pid)["clickhouse"]) / "cmdline").read_text().split("\0")
+    return ClickHouseSettings(url=f"http://{words[words.index('--listen') + 1]}")
 
 
 def _component(words: list[str]) -> str:

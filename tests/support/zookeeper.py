@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.maven import jars, tool
+from tests.support.ports import free_port
 
 _JVM = ("-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData")
 START_SECONDS = 30.0
@@ -18,7 +19,7 @@ START_SECONDS = 30.0
 @contextmanager
 def start_zookeeper(directory: Path) -> Iterator[int]:
     """Run a server over an empty directory; yields its port on 127.0.0.1 when it answers."""
-    port = _free_port()
+    port = free_port()
     options = [*_JVM, "-Dzookeeper.admin.enableServer=false", "-Dzookeeper.clientPortAddress=127.0.0.1"]
     command = [tool("java"), *options, "-cp", str(jars("zookeeper") / "*")]
     with (directory / "zookeeper.log").open("wb") as log:
@@ -44,10 +45,3 @@ def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
             pass
         time.sleep(0.05)
     raise RuntimeError(f"ZooKeeper does not answer:\n{log.read_text(errors='replace')[-2000:]}")
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
