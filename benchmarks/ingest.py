@@ -1,4 +1,4 @@
-"""Spans through ingest, beside gRPC servers that do nothing with the same bytes.
+"""Spans and data points through ingest, beside gRPC servers that do nothing with the same bytes.
 
 The clients run in this process, the servers under test in processes of their own; only the servers' CPU is counted.
 Ingest acknowledges when the embedded log has fsynced; the empty handlers acknowledge at once.
@@ -20,17 +20,20 @@ import grpc
 from grpc import aio
 
 from benchmarks.harness import Table, in_turn, measure
-from benchmarks.payloads import traces
+from benchmarks.payloads import metrics, traces
 from schema.signal import Signal
 from tests.support.components import start
 from tests.support.postgres import embedded_server, migrate_postgres
 
-SIZES = {8: 40_000, 512: 200_000}
-"""Spans a call -> spans a run."""
+LOADS = (
+    (Signal.TRACES, traces, "spans", 8, 40_000),
+    (Signal.TRACES, traces, "spans", 512, 200_000),
+    (Signal.METRICS, metrics, "points", 2_000, 1_000_000),
+)
+"""Signal, its payloads, what its items are called, items a call, items a run."""
 CHANNELS = 4
 CALLS_AT_ONCE = 64
 ROUNDS = 3
-_METHOD = Signal.TRACES.grpc_method
 
 
 @dataclass(frozen=True)
@@ -103,10 +106,10 @@ def ingest() -> Iterator[Server]:
             component.stop()
 
 
-async def _post(address: str, bodies: list[bytes]) -> None:
+async def _post(address: str, signal: Signal, bodies: list[bytes]) -> None:
     """The same by HTTP, on a connection for each call under way; raises RuntimeError if one is refused."""
     host, port = address.split(":")
-    head = f"POST {Signal.TRACES.http_path} HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/x-protobuf\r\n"
+    head = f"POST {signal.http_path} HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/x-protobuf\r\n"
     left = iter(bodies)
 
     async def post_some() -> None:
@@ -121,13 +124,13 @@ async def _post(address: str, bodies: list[bytes]) -> None:
     await asyncio.gather(*(post_some() for _ in range(CALLS_AT_ONCE)))
 
 
-async def _send(address: str, bodies: list[bytes]) -> None:
+async def _send(address: str, signal: Signal, bodies: list[bytes]) -> None:
     """All bodies, CALLS_AT_ONCE at a time; raises grpc.RpcError if one is refused."""
     left = iter(bodies)
     channels = [aio.insecure_channel(address, (("otelhouse.n", n),)) for n in range(CHANNELS)]
 
     async def send_some(number: int) -> None:
-        export = channels[number % CHANNELS].unary_unary(_METHOD)
+        export = channels[number % CHANNELS].unary_unary(signal.grpc_method)
         for body in left:
             await export(body)
 
@@ -136,16 +139,16 @@ async def _send(address: str, bodies: list[bytes]) -> None:
         await channel.close()
 
 
-def _by_grpc(server: Server, bodies: list[bytes]) -> None:
-    asyncio.run(_send(server.grpc, bodies))
+def _by_grpc(server: Server, signal: Signal, bodies: list[bytes]) -> None:
+    asyncio.run(_send(server.grpc, signal, bodies))
 
 
-def _by_http(server: Server, bodies: list[bytes]) -> None:
-    asyncio.run(_post(server.http, bodies))
+def _by_http(server: Server, signal: Signal, bodies: list[bytes]) -> None:
+    asyncio.run(_post(server.http, signal, bodies))
 
 
 def main() -> None:
-    """Print a table a size of call."""
+    """Print a table a load."""
     with empty_handler("sync") as sync, empty_handler("aio") as empty, ingest() as ours:
         contestants = {
             "grpcio sync, empty handler": (sync, _by_grpc),
@@ -153,11 +156,13 @@ def main() -> None:
             "ingest by gRPC, embedded log": (ours, _by_grpc),
             "ingest by HTTP, embedded log": (ours, _by_http),
         }
-        for per_call, total in SIZES.items():
-            bodies = traces(per_call, total)
-            _by_grpc(ours, bodies[:64])  # first calls pay for what is loaded late
-            table = Table(f"spans through ingest, {per_call} a call, {CALLS_AT_ONCE} calls at once", "spans")
+        for signal, payloads, unit, per_call, total in LOADS:
+            bodies = payloads(per_call, total)
+            _by_grpc(ours, signal, bodies[:64])  # first calls pay for what is loaded late
+            table = Table(f"{unit} through ingest, {per_call} a call, {CALLS_AT_ONCE} calls at once", unit)
             with in_turn(table, ROUNDS) as rounds:
                 for _ in rounds:
                     for name, (server, send) in contestants.items():
-                        table.add(name, measure(len(bodies) * per_call, partial(send, server, bodies), [server.pid]))
+                        table.add(
+                            name, measure(len(bodies) * per_call, partial(send, server, signal, bodies), [server.pid])
+                        )

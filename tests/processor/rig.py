@@ -59,7 +59,7 @@ class Rig:
         return processor
 
     def put_in_force(self, tenant: str, document: Mapping[str, Any], kind: Kind = Kind.SAMPLING) -> None:
-        """A rule of a tenant, from here on in each partition of traces."""
+        """A rule of a tenant, from here on in each partition of the topic that it is about."""
         log = open_log(self.log_settings(), SystemClock())
         put_in_force(log, self.postgres_url, PARTITIONS, tenant, document, kind)
         log.close()

@@ -39,6 +39,7 @@ RULES = (
     {"decision_wait": "500ms", "num_traces": 6, "policies": [SHARED]},
     {},
 )
+LIMITS = ({"max_active": 60, "max_new_per_minute": 30}, {"max_active": 90}, {"max_new_per_minute": 15}, {})
 MEASURES = (
     {"dimensions": ["http.method", "host.name"], "max_series": 40},
     {"service_graph": False, "max_series": 10},
@@ -55,13 +56,14 @@ def rig(tmp_path: Path, postgres_url: str) -> Iterator[Rig]:
 
 @contextlib.contextmanager
 def rig_on(log_url: str, data: Path, postgres_url: str) -> Iterator[Rig]:
-    """Tenant `acme` samples its traces, `blue` does not."""
+    """Tenant `acme` samples its traces, `blue` does not; `blue` may have few series."""
     migrate_postgres(postgres_url)
     with start_clickhouse(data / "clickhouse") as clickhouse:
         rig = Rig(log_url, clickhouse, data, postgres_url)
         try:
             _make_topics(rig)
             rig.put_in_force("acme", RULES[0])
+            rig.put_in_force("blue", LIMITS[0], Kind.SERIES)
             rig.fresh_run(LIVE)
             yield rig
         finally:
@@ -86,6 +88,8 @@ def _storm(rig: Rig, rng: random.Random, kills: int, clickhouse_too: bool) -> in
             rig.put_in_force("acme", rng.choice(RULES))
         if rng.random() < 0.4:
             rig.put_in_force("blue", rng.choice(MEASURES), Kind.SPAN_METRICS)
+        if rng.random() < 0.4:
+            rig.put_in_force("blue", rng.choice(LIMITS), Kind.SERIES)
         processor = rig.start_processor(LIVE)
         time.sleep(rng.uniform(0.05, 1.5))
         if clickhouse_too and rng.random() < 0.4:

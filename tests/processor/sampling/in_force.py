@@ -20,8 +20,9 @@ from schema.signal import Signal
 def put_in_force(
     log: Log, postgres_url: str, partitions: int, tenant: str, document: Mapping[str, Any], kind: Kind = Kind.SAMPLING
 ) -> None:
-    """From here on in each partition of traces; the tenant is made if it is not there."""
-    topic, producer = Signal.TRACES.topic, log.producer()
+    """From here on in each partition of its topic; the tenant is made if it is not there."""
+    topic = (Signal.METRICS if kind is Kind.SERIES else Signal.TRACES).topic
+    producer = log.producer()
     with postgres.connect(PostgresSettings(url=SecretStr(postgres_url))) as connection:
         connection.execute("INSERT INTO tenants (id, name) VALUES (%s, %s) ON CONFLICT DO NOTHING", (tenant, tenant))
         (applied,) = RuleStore(connection).apply([Change(tenant, kind, document)], "test")
