@@ -27,6 +27,8 @@ class Reason(StrEnum):
     NO_TEMPORALITY = "no_temporality"
     NO_VALUE = "no_value"
     BUCKETS = "buckets"
+    LABELS = "labels"
+    LABEL_VALUE = "label_value"
     TOO_LARGE = "too_large"
 
 
@@ -36,6 +38,8 @@ _WORDS = {
     Reason.NO_TEMPORALITY: "are of a metric without an aggregation temporality",
     Reason.NO_VALUE: "have no value",
     Reason.BUCKETS: "have buckets that do not fit their bounds",
+    Reason.LABELS: "have more attributes than their tenant may give a data point",
+    Reason.LABEL_VALUE: "have an attribute with a longer value than their tenant may give it",
     Reason.TOO_LARGE: "are too large for the log",
 }
 
@@ -93,10 +97,21 @@ class Batch:
             self.rejected[reason] = self._leave_out(rows) + self.rejected.get(reason, 0)
 
     def reject_points(self, rows: npt.NDArray[np.int64], reason: Reason) -> None:
-        """Take these data points (rows of `scan.points`) out of metrics that stay, and tell the client.
+        """Take these data points (rows of `scan.points`) out, with their metric if it has no other; tell the client.
 
-        Applies the edits: tables are new afterwards, but for rows of items.
+        Of metrics that go on. Applies the edits: tables are new afterwards, but for rows of items.
         """
+        bad = np.zeros(len(self.scan.points), np.bool_)
+        bad[rows] = True
+        metric = self.scan.points.parent
+        bad &= self.keep[metric]
+        good = np.bincount(metric, ~bad, len(self.keep)) > 0
+        self.reject(np.unique(metric[bad & ~good[metric]]).astype(np.int64), reason)
+        some = np.flatnonzero(bad & good[metric])
+        if len(some):
+            self._take_points_out(some, reason)
+
+    def _take_points_out(self, rows: npt.NDArray[np.int64], reason: Reason) -> None:
         points = self.scan.points
         none = np.zeros(len(rows), np.int64)
         self.edits.replace(points.tag[rows], points.end[rows], np.empty(0, np.uint8), none, none)

@@ -36,6 +36,7 @@ from ingest.steps.admit import Admit
 from ingest.steps.authenticate import Authenticate
 from ingest.steps.control import Control, compile_rules
 from ingest.steps.degrade import Degrade
+from ingest.steps.label_limits import LabelLimits, compile_label_limits
 from ingest.steps.mask import Mask
 from ingest.steps.publish import Publish
 from ingest.steps.scan import scan
@@ -144,6 +145,7 @@ def _commits(
     steps = (
         validate,
         Control(Policies(rules, Kind.CONTROL, compile_rules).of, topics.want),
+        LabelLimits(Policies(rules, Kind.LIMITS, compile_label_limits).of),
         Degrade(lambda: monitor.level),
         Mask(Policies(rules, Kind.MASKING, compile_masking).of, rules.hash_key),
         Split(topics),

@@ -12,7 +12,7 @@ from processor.batch import Batch, Fault
 from processor.columns import by_class
 from processor.logs.records import log_rows
 from processor.metrics_rows.histograms import histogram_rows
-from processor.metrics_rows.rows import exemplar_rows, sample_rows
+from processor.metrics_rows.rows import exemplar_rows, sample_rows, samples_of
 from processor.metrics_rows.series import SeriesResolver, series_rows
 from processor.metrics_rows.shape import shape_of
 from processor.metrics_rows.state import MetricsState
@@ -115,9 +115,10 @@ class Builder:
     def _metrics(self, batch: Batch, state: MetricsState) -> Iterator[Named]:
         shape = shape_of(batch.scan)
         resolved = self._series.resolve(batch, identify(batch), shape)
-        admitted = state.admit(batch, shape, resolved)
+        samples = samples_of(batch, shape, resolved)
+        admitted = state.admit(batch, shape, samples)
         yield "series", series_rows(batch, shape, resolved, admitted.described), True
-        yield "samples", sample_rows(batch, shape, resolved, admitted.stored), False
+        yield "samples", sample_rows(batch, samples, admitted.stored), False
         yield "histograms", histogram_rows(batch, shape, resolved, admitted.stored), False
         yield "exemplars", exemplar_rows(batch, shape, resolved, admitted.stored), False
         yield "series_seen", admitted.seen, False

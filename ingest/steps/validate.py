@@ -54,15 +54,8 @@ def _metrics(batch: Batch) -> None:
 
 def _points(batch: Batch) -> None:
     for find, reason in ((_without_value, Reason.NO_VALUE), (_misfits, Reason.BUCKETS)):
-        bad = find(batch.scan) & batch.keep[batch.scan.points.parent]
-        if not bad.any():
-            continue
-        metric = batch.scan.points.parent
-        good = np.bincount(metric, ~bad, len(batch.keep)) > 0
-        batch.reject(np.unique(metric[bad & ~good[metric]]).astype(np.int64), reason)
-        some = np.flatnonzero(bad & good[metric])
-        if len(some):
-            batch.reject_points(some, reason)
+        if (bad := find(batch.scan)).any():
+            batch.reject_points(np.flatnonzero(bad), reason)
 
 
 def _without_value(scan: Scan) -> Mask:

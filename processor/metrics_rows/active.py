@@ -1,7 +1,8 @@
 """The active series of a partition: those with a sample in this hour of log time, or in the one before it.
 
 A hash table in arrays: a window's samples are looked up in one compiled pass. A function of the log; after a restart it
-is what the table `series_seen` says.
+is what the table `series_seen` says. Beside it stands the newest sample that this owner has seen of each, for counting
+what is out of order; that begins anew with an owner.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, types
 
-from schema.arrays import I32, I64, U64
+from schema.arrays import F64, I32, I64, U64, Mask
 
 KNOWN, AGAIN, NEW, OVER_ACTIVE, OVER_NEW = range(5)
 """What becomes of a sample. Its series was seen in this hour; in the last one; becomes active; or may not, because
@@ -21,9 +22,17 @@ REFUSED = OVER_ACTIVE
 """From here on, the sample is not stored."""
 MS_PER_HOUR, MS_PER_MINUTE = 3_600_000, 60_000
 
+LATE, DUPLICATE, CONFLICTING, AHEAD, RESET = range(5)
+"""What is out of the ordinary about a sample, beside the newest of its series: it is older; of the same time with the
+same value, or with another; more than AHEAD_MS ahead of log time; of a counter, and lower."""
+AHEAD_MS = MS_PER_HOUR
+
 Fates = npt.NDArray[np.int8]
 _LEAST = 1 << 10
-_I8, _I32, _I64, _U64 = (types.Array(each, 1, "C") for each in (types.int8, types.int32, types.int64, types.uint64))
+_I8, _I32, _I64, _U64, _F64, _MASK = (
+    types.Array(each, 1, "C")
+    for each in (types.int8, types.int32, types.int64, types.uint64, types.float64, types.boolean)
+)
 
 
 class ActiveSeries:
@@ -33,6 +42,8 @@ class ActiveSeries:
         self._keys: U64 = np.zeros(_LEAST, np.uint64)
         self._hours: I32 = np.zeros(_LEAST, np.int32)
         self._owner: I32 = np.zeros(_LEAST, np.int32)
+        self._times: I64 = np.zeros(_LEAST, np.int64)  # of the newest sample, in ms; 0 if none was seen
+        self._values: F64 = np.zeros(_LEAST, np.float64)
         self._used = 0
         self._active: I64 = np.zeros(0, np.int64)
         self._new: I64 = np.zeros(0, np.int64)
@@ -58,6 +69,18 @@ class ActiveSeries:
             )  # fmt: skip
         return fates
 
+    def observe(self, series: U64, tenant: I32, times: I64, values: F64, counter: Mask, log_ms: int) -> I64:
+        """int64[tenants, 5]: how many are LATE, DUPLICATE, CONFLICTING, AHEAD, RESET, after admit() of the same.
+
+        Those of series that are not active do not count. By sample: `times` in ms, and whether it is a `counter`'s.
+        """
+        found = np.zeros((len(self._active), RESET + 1), np.int64)
+        observe_rows(
+            series, tenant, times, values, values.view(np.uint64), counter, log_ms + AHEAD_MS, self._seed, self._keys,
+            self._times, self._values, self._values.view(np.uint64), found,
+        )  # fmt: skip
+        return found
+
     def restore(self, series: U64, tenant: I32, hours: I32, new: I64, log_ms: int) -> None:
         """Begin with series, their tenants and the hours they were last seen in, and how many of each tenant were `new`
         in the minute of `log_ms`."""
@@ -82,11 +105,14 @@ class ActiveSeries:
         """Leave out what is active no longer; `least`: places that there are at least."""
         kept = np.flatnonzero((self._keys != 0) & (self._hours >= self._hour - 1))
         keys, hours, owner = self._keys[kept], self._hours[kept], self._owner[kept]
+        times, values = self._times[kept], self._values[kept]
         places = max(least, 1 << int(4 * len(kept) + 1).bit_length() - 1)
         self._keys, self._hours, self._owner = (np.zeros(places, each.dtype) for each in (keys, hours, owner))
+        self._times, self._values = np.zeros(places, np.int64), np.zeros(places, np.float64)
         self._active[:] = np.bincount(owner, minlength=len(self._active))
         self._used = len(kept)
-        enter_rows(keys, hours, owner, self._seed, self._keys, self._hours, self._owner)
+        at = enter_rows(keys, hours, owner, self._seed, self._keys, self._hours, self._owner)
+        self._times[at], self._values[at] = times, values
 
 
 def _longer(counts: I64, size: int) -> I64:
@@ -110,12 +136,45 @@ def seek(key, seed, keys):
     return place
 
 
-@njit(types.void(_U64, _I32, _I32, types.uint64, _U64, _I32, _I32), nogil=True, cache=True)
+@njit(_I64(_U64, _I32, _I32, types.uint64, _U64, _I32, _I32), nogil=True, cache=True)
 def enter_rows(wanted, wanted_hours, wanted_owner, seed, keys, hours, owner):
-    """Put distinct keys into an empty table."""
+    """Put distinct keys into an empty table -> their places."""
+    at = np.empty(len(wanted), np.int64)
     for i in range(len(wanted)):
         place = seek(wanted[i], seed, keys)
         keys[place], hours[place], owner[place] = wanted[i], wanted_hours[i], wanted_owner[i]
+        at[i] = place
+    return at
+
+
+@njit(
+    types.void(
+        _U64, _I32, _I64, _F64, _U64, _MASK, types.int64, types.uint64, _U64, _I64, _F64, _U64,
+        types.Array(types.int64, 2, "C"),
+    ),
+    nogil=True,
+    cache=True,
+)  # fmt: skip
+def observe_rows(
+    wanted, tenants, times, values, bits, counter, ahead, seed, keys, last_times, last_values, last_bits, found
+):  # fmt: skip
+    """See ActiveSeries.observe; `bits` and `last_bits` are the values' own."""
+    for i in range(len(wanted)):
+        key = wanted[i] if wanted[i] != 0 else np.uint64(1)
+        place = seek(key, seed, keys)
+        if keys[place] == 0:
+            continue
+        tenant, time, last = tenants[i], times[i], last_times[place]
+        if time > ahead:
+            found[tenant, AHEAD] += 1  # and what comes after it is not late
+        elif last == 0 or time > last:
+            if last != 0 and counter[i] and values[i] < last_values[place]:
+                found[tenant, RESET] += 1
+            last_times[place], last_values[place] = time, values[i]
+        elif time < last:
+            found[tenant, LATE] += 1
+        else:
+            found[tenant, DUPLICATE if bits[i] == last_bits[place] else CONFLICTING] += 1
 
 
 @njit(

@@ -11,6 +11,12 @@ REFUSED = Counter(
     "Samples that were not stored because their tenant has too many series, by the limit.",
     ("tenant", "reason"),
 )
+IRREGULAR = Counter(
+    "otelhouse_processor_irregular_samples",
+    "Samples that are, beside the newest of their series: older (late), of its time with the same value (duplicate)"
+    " or another (conflicting), an hour ahead of log time (ahead), of a counter and lower (reset). All are stored.",
+    ("tenant", "what"),
+)
 ACTIVE = Gauge("otelhouse_processor_active_series", "Series with a sample in this hour or the last one.", ("tenant",))
 
 

@@ -1,6 +1,8 @@
-"""Rows of `samples` and `exemplars` from a batch's data points."""
+"""Samples and exemplars of a batch's data points, and their rows."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -9,41 +11,62 @@ from processor.batch import Batch
 from processor.columns import block, fixed, milliseconds, place, rows_of
 from processor.metrics_rows.exact import only_exemplars
 from processor.metrics_rows.labels import metric_hash
-from processor.metrics_rows.samples import part_values
+from processor.metrics_rows.samples import counters, part_values
 from processor.metrics_rows.series import Resolved
 from processor.metrics_rows.shape import Shape
 from processor.metrics_rows.translate import TARGET_INFO
-from schema.arrays import F64, I32, I64, Mask
+from schema.arrays import F64, I32, I64, U32, U64, Mask
 from schema.arrow import EXEMPLARS, SAMPLES
 from schema.prometheus_name import MetricKind
 from schema.wire import Owner
 from schema.wire.maps import to_map
 
 
-def sample_rows(batch: Batch, shape: Shape, resolved: Resolved, stored: Mask) -> pa.RecordBatch:
+@dataclass(frozen=True, slots=True)
+class Samples:
     """One row a part of a point, in the log's order; then `target_info` of each resource, at its latest point.
 
-    Of those `stored`; none for a point that has no value, only exemplars, and none for a native histogram.
+    `times` in nanoseconds; `calls` brought them; `counter`: it only falls if what it counts began anew; `numbers`: it
+    is a number, neither a native histogram nor a point that has only exemplars.
     """
-    points = batch.scan.points
+
+    series: U64
+    metrics: U32
+    times: U64
+    values: F64
+    calls: I32
+    counter: Mask
+    numbers: Mask
+
+
+def samples_of(batch: Batch, shape: Shape, resolved: Resolved) -> Samples:
+    """All samples that a batch brings."""
+    points, targets = batch.scan.points, resolved.targets
     resource = batch.scan.scopes.parent[batch.scan.items.parent[points.parent]]
     latest = np.zeros(len(batch.scan.resources), np.uint64)
     np.maximum.at(latest, resource, points["time_unix_nano"])
-    targets = resolved.targets
-    times = np.concatenate((np.repeat(points["time_unix_nano"], shape.parts), latest[targets]))
-    calls = np.concatenate((np.repeat(points.call, shape.parts), batch.scan.resources.call[targets]))
-    values = np.concatenate((part_values(batch.scan, shape), np.ones(len(targets))))
-    series = np.concatenate((resolved.ids, resolved.target_ids))
-    metrics = np.concatenate((resolved.metrics, np.full(len(targets), metric_hash(TARGET_INFO), np.uint32)))
     empty = only_exemplars(batch.scan) | shape.of(MetricKind.EXPONENTIAL_HISTOGRAM)
-    kept = stored & np.concatenate((~np.repeat(empty, shape.parts), np.ones(len(targets), np.bool_)))
-    if not kept.all():
-        times, calls, values, series, metrics = (each[kept] for each in (times, calls, values, series, metrics))
-    columns = place(batch, calls) | {
-        "metric_hash": pa.array(metrics),
-        "series": pa.array(series),
-        "time": milliseconds(times),
-        "bits": pa.array(values.view(np.uint64)),
+    yes = np.ones(len(targets), np.bool_)
+    return Samples(
+        np.concatenate((resolved.ids, resolved.target_ids)),
+        np.concatenate((resolved.metrics, np.full(len(targets), metric_hash(TARGET_INFO), np.uint32))),
+        np.concatenate((np.repeat(points["time_unix_nano"], shape.parts), latest[targets])),
+        np.concatenate((part_values(batch.scan, shape), np.ones(len(targets)))),
+        np.concatenate((np.repeat(points.call, shape.parts), batch.scan.resources.call[targets])),
+        np.concatenate((counters(batch.scan, shape), ~yes)),
+        np.concatenate((~np.repeat(empty, shape.parts), yes)),
+    )
+
+
+def sample_rows(batch: Batch, samples: Samples, stored: Mask) -> pa.RecordBatch:
+    """Rows of those numbers that are `stored`."""
+    kept = stored & samples.numbers
+    chosen = slice(None) if kept.all() else kept
+    columns = place(batch, samples.calls[chosen]) | {
+        "metric_hash": pa.array(samples.metrics[chosen]),
+        "series": pa.array(samples.series[chosen]),
+        "time": milliseconds(samples.times[chosen]),
+        "bits": pa.array(samples.values[chosen].view(np.uint64)),
     }
     return rows_of(SAMPLES, columns)
 

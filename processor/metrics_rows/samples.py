@@ -13,6 +13,7 @@ STALE = np.array([0x7FF0000000000002], np.uint64).view(np.float64)[0]
 """Prometheus' stale marker: the NaN of just these bits."""
 
 _NO_RECORDED_VALUE = 1
+_CUMULATIVE = 2
 
 
 def part_values(scan: Scan, shape: Shape) -> F64:
@@ -33,6 +34,21 @@ def part_values(scan: Scan, shape: Shape) -> F64:
 def recorded_nothing(scan: Scan) -> Mask:
     """bool[points]: those that say that they have no value."""
     found: Mask = scan.points["flags"] & _NO_RECORDED_VALUE != 0
+    return found
+
+
+def counters(scan: Scan, shape: Shape) -> Mask:
+    """bool[parts]: those of cumulative counts that only fall if what they count began anew.
+
+    Those of monotonic sums, counts and buckets; not the sums of histograms, which negative values lower.
+    """
+    metrics, points, starts = scan.items, scan.points, shape.starts
+    cumulative = (metrics["aggregation_temporality"] == _CUMULATIVE)[points.parent]
+    monotonic = shape.of(MetricKind.SUM) & metrics["is_monotonic"][points.parent]
+    histogram = shape.of(MetricKind.HISTOGRAM, MetricKind.EXPONENTIAL_HISTOGRAM)
+    found: Mask = np.repeat(cumulative & (monotonic | histogram), shape.parts)
+    found[starts[1:][shape.has_sum] - 1] = False
+    found[starts[:-1][shape.of(MetricKind.SUMMARY)]] = True
     return found
 
 

@@ -13,8 +13,21 @@ from processor.batch import Batch
 from processor.columns import block, place, rows_of
 from processor.ids import mixed
 from processor.metrics_rows import metrics
-from processor.metrics_rows.active import AGAIN, NEW, OVER_ACTIVE, OVER_NEW, REFUSED, ActiveSeries, Fates
-from processor.metrics_rows.series import Resolved
+from processor.metrics_rows.active import (
+    AGAIN,
+    AHEAD,
+    CONFLICTING,
+    DUPLICATE,
+    LATE,
+    NEW,
+    OVER_ACTIVE,
+    OVER_NEW,
+    REFUSED,
+    RESET,
+    ActiveSeries,
+    Fates,
+)
+from processor.metrics_rows.rows import Samples
 from processor.metrics_rows.shape import Shape
 from processor.rules import PartitionRules
 from processor.window import MS_PER_DAY, Window
@@ -22,6 +35,14 @@ from schema.arrays import I32, I64, U8, U64, Mask
 from schema.arrow import SERIES_REFUSED, SERIES_SEEN
 from schema.prometheus_name import MetricKind, translated_family
 
+IRREGULAR = {
+    LATE: "late",
+    DUPLICATE: "duplicate",
+    CONFLICTING: "conflicting",
+    AHEAD: "ahead",
+    RESET: "reset",
+}
+"""What it is called on /metrics."""
 REASONS = {OVER_ACTIVE: "max_active", OVER_NEW: "max_new_per_minute"}
 """Names of the rules by which samples are refused: those of the document's settings."""
 
@@ -62,19 +83,19 @@ class MetricsState:
         fresh = np.array([new.get(name, 0) for name in self._places], np.int64)
         self._active.restore(_keys(series, classes), owner, hours, fresh, log_ms)
 
-    def admit(self, batch: Batch, shape: Shape, resolved: Resolved) -> Admitted:
-        """Decide which samples of a window are stored."""
-        scan, window = batch.scan, batch.window
-        points, targets = np.repeat(np.arange(len(scan.points)), shape.parts), resolved.targets
-        calls = np.concatenate([scan.points.call[points], scan.resources.call[targets]])
-        series = np.concatenate([resolved.ids, resolved.target_ids])
+    def admit(self, batch: Batch, shape: Shape, samples: Samples) -> Admitted:
+        """Decide which samples of a window are stored; count what is out of the ordinary about those that are."""
+        window, calls, series = batch.window, samples.calls, samples.series
+        points = np.repeat(np.arange(len(batch.scan.points)), shape.parts)
         owner = np.array([self._place(name) for name in batch.tenants] or [0], np.int32)[batch.tenant[calls]]
         says = [self._rules.version(name, window.end).says for name in self._places]
+        keys = _keys(series, batch.retention_class[calls])
         fates = self._active.admit(
-            _keys(series, batch.retention_class[calls]), owner, window.log_ms,
+            keys, owner, window.log_ms,
             _divided(says, window.partitions, lambda each: each.max_active),
             _divided(says, window.partitions, lambda each: each.max_new_per_minute),
         )  # fmt: skip
+        self._observe(keys, owner, samples, len(points), window.log_ms)
         seen = np.flatnonzero((fates == AGAIN) | (fates == NEW))
         # A series is described once a day of log time.
         new_day = window.log_ms // MS_PER_DAY != (window.log_ms - 3_600_000) // MS_PER_DAY
@@ -86,6 +107,15 @@ class MetricsState:
         }
         seen_rows = rows_of(SERIES_SEEN, columns | block(batch, len(seen)))
         return Admitted(fates < REFUSED, described, seen_rows, _refused(batch, points, calls, series, fates))
+
+    def _observe(self, keys: U64, owner: I32, samples: Samples, points: int, log_ms: int) -> None:
+        """Of the first `points` samples: `target_info` has a time that it shares with others."""
+        times = (samples.times[:points] // np.uint64(1_000_000)).astype(np.int64)
+        found = self._active.observe(
+            keys[:points], owner[:points], times, samples.values[:points], samples.counter[:points], log_ms
+        )
+        for tenant, what in zip(*np.nonzero(found), strict=True):
+            metrics.IRREGULAR.labels(list(self._places)[tenant], IRREGULAR[what]).inc(int(found[tenant, what]))
 
     def _place(self, name: str) -> int:
         return self._places.setdefault(name, len(self._places))

@@ -1,6 +1,7 @@
 """`limits`: how much of each signal a tenant may send, over all replicas of ingest together.
 
     {"traces": {"bytes_per_second": 5e6, "items_per_second": 20000, "burst_seconds": 10, "concurrent_requests": 64},
+     "metrics": {"max_labels": 60, "max_label_value_bytes": 500},
      "logs": {"items_per_second": null}}
 
 Items are spans, data points and log records. What is not named is as the operator set it for all tenants
@@ -33,11 +34,18 @@ class SignalDocument(Document):
     concurrent_requests: int | None = Field(default=None, ge=1, le=1_000_000)
 
 
+class MetricsDocument(SignalDocument):
+    """What it says of metrics: attributes of a data point, and bytes of the value of one, too."""
+
+    max_labels: int = Field(default=1024, ge=1, le=100_000)
+    max_label_value_bytes: int = Field(default=2048, ge=1, le=1 << 20)
+
+
 class LimitsDocument(Document):
     """A tenant's whole document."""
 
     traces: SignalDocument = SignalDocument()
-    metrics: SignalDocument = SignalDocument()
+    metrics: MetricsDocument = MetricsDocument()
     logs: SignalDocument = SignalDocument()
 
 
