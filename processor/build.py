@@ -114,12 +114,14 @@ class Builder:
 
     def _metrics(self, batch: Batch, state: MetricsState) -> Iterator[Named]:
         shape = shape_of(batch.scan)
-        resolved = self._series.resolve(batch, identify(batch), shape)
+        chosen = state.choose(batch)
+        resolved = self._series.resolve(batch, identify(batch), shape, chosen.left_out)
         samples = samples_of(batch, shape, resolved)
-        admitted = state.admit(batch, shape, samples)
+        admitted = state.admit(batch, shape, samples, chosen.others)
         yield "series", series_rows(batch, shape, resolved, admitted.described), True
         yield "samples", sample_rows(batch, samples, admitted.stored), False
         yield "histograms", histogram_rows(batch, shape, resolved, admitted.stored), False
         yield "exemplars", exemplar_rows(batch, shape, resolved, admitted.stored), False
         yield "series_seen", admitted.seen, False
         yield "series_refused", admitted.refused, False
+        yield "ha_replicas", chosen.rows, False

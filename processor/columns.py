@@ -58,6 +58,11 @@ def place(batch: Batch, calls: I32) -> dict[str, pa.Array]:
     }
 
 
+def window_time(batch: Batch, rows: int) -> pa.Array:
+    """Log time as the window began, in each row."""
+    return pa.array(np.full(rows, batch.window.log_ms)).cast(pa.timestamp("ms", "UTC"))
+
+
 def block(batch: Batch, rows: int) -> dict[str, pa.Array]:
     """The column of the block's number."""
     return {"block": pa.array(np.full(rows, batch.window.number, np.uint64))}

@@ -17,6 +17,7 @@ _TIMES = {
     "samples": ("time", "time"),
     "series_seen": ("time", "time"),
     "series_refused": ("time", "time"),
+    "ha_replicas": ("time", "time"),
     "histograms": ("time", "time"),
     "exemplars": ("time", "time"),
     "trace_index": ("min_time", "max_time"),

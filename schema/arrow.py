@@ -145,6 +145,8 @@ SAMPLES = _table(_PLACE, {"metric_hash": pa.uint32(), "series": pa.uint64(), "ti
 
 SERIES_SEEN = _table(_PLACE, {"time": _MS, "series": pa.uint64(), "new": pa.bool_()}, _BLOCK)
 
+HA_REPLICAS = _table(_PLACE, {"time": _MS, "cluster": pa.string(), "replica": pa.string()}, _BLOCK)
+
 SERIES_REFUSED = _table(
     _PLACE,
     {"time": _MS, "metric": pa.string(), "reason": pa.string(), "series": pa.uint64(), "samples": pa.uint64()},
@@ -242,6 +244,7 @@ TABLES: dict[str, pa.Schema] = {
     "samples": SAMPLES,
     "series_seen": SERIES_SEEN,
     "series_refused": SERIES_REFUSED,
+    "ha_replicas": HA_REPLICAS,
     "histograms": HISTOGRAMS,
     "exemplars": EXEMPLARS,
     "red": RED,

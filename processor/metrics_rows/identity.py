@@ -17,12 +17,15 @@ from schema.arrays import F64, I64, U64
 from schema.wire import Owner
 
 
-def point_identities(batch: Batch, resources: Resources, shape: Shape) -> U64:
-    """Identity of each data point: tenant, resource, scope, metric, attributes, and the parts it has."""
+def point_identities(batch: Batch, resources: Resources, shape: Shape, left_out: I64) -> U64:
+    """Identity of each data point: tenant, resource, scope, metric, attributes, and the parts it has.
+
+    `left_out` by point: an attribute (row of the table) that does not count, or -1.
+    """
     points = batch.scan.points
     return mixed(
         _metrics(batch, resources)[points.parent],
-        segment_sums(*_attributes(batch)),
+        segment_sums(*_attributes(batch, left_out)),
         _numbers(shape.bounds_at, shape.bounds),
         _numbers(shape.quantiles_at, shape.quantiles),
         shape.parts.astype(np.uint64),
@@ -46,12 +49,15 @@ def _metrics(batch: Batch, resources: Resources) -> U64:
     return mixed(scope[metrics.parent], traits, type_hashes(batch.scan), *texts)
 
 
-def _attributes(batch: Batch) -> tuple[U64, I64]:
+def _attributes(batch: Batch, left_out: I64) -> tuple[U64, I64]:
     """Hashes of the points' attributes and their offsets by point."""
     order, offsets = batch.scan.attributes_of(Owner.POINT)
     table = batch.scan.attributes
     kinds, numbers = table["value.kind"][order].astype(np.uint64), table["value.number"][order].view(np.uint64)
     hashes = mixed(table["key"].take(order).hash(), table["value"].take(order).hash(), kinds, numbers)
+    without = left_out[left_out >= 0]
+    if len(without):
+        hashes[np.isin(order, without)] = 0  # and so it adds nothing
     return hashes, offsets
 
 

@@ -17,6 +17,11 @@ IRREGULAR = Counter(
     " or another (conflicting), an hour ahead of log time (ahead), of a counter and lower (reset). All are stored.",
     ("tenant", "what"),
 )
+REPLICAS = Counter(
+    "otelhouse_processor_replica_points",
+    "Data points that were not stored because another replica of their cluster of Prometheus servers is listened to.",
+    ("tenant",),
+)
 ACTIVE = Gauge("otelhouse_processor_active_series", "Series with a sample in this hour or the last one.", ("tenant",))
 
 

@@ -30,6 +30,13 @@ _NEW = (
 )
 
 
+_REPLICAS = (
+    "SELECT tenant, cluster, argMax(replica, block), toUnixTimestamp64Milli(max(time)) FROM ha_replicas"
+    " WHERE block >= {first:UInt64} AND block <= {last:UInt64} AND time >= fromUnixTimestamp64Milli({since:Int64})"
+    " GROUP BY tenant, cluster"
+)
+
+
 class MetricsStates:
     """Opens states. Thread-safe as far as the source and `connect` are."""
 
@@ -47,6 +54,10 @@ class MetricsStates:
             seen = client.query_arrow(_SEEN, parameters={**blocks, "since": hour})
             minute = log_ms // MS_PER_MINUTE * MS_PER_MINUTE
             new = client.query(_NEW, parameters={**blocks, "since": minute}).result_rows
+            # No failover takes longer than an hour.
+            elected = client.query(_REPLICAS, parameters={**blocks, "since": log_ms - MS_PER_HOUR}).result_rows
+        for tenant, cluster, replica, heard_ms in elected:
+            state.replicas.restore(tenant, cluster, replica, heard_ms)
         if seen.num_rows:
             state.restore(
                 seen.column("tenant").cast(pa.string()).to_pylist(),

@@ -39,10 +39,10 @@ class SeriesResolver:
         self._points = KnownSeries()
         self._targets = KnownSeries()
 
-    def resolve(self, batch: Batch, resources: Resources, shape: Shape) -> Resolved:
-        """Ids for every part of every point."""
-        translator = Translator(batch, shape)
-        identities = point_identities(batch, resources, shape)
+    def resolve(self, batch: Batch, resources: Resources, shape: Shape, left_out: I64) -> Resolved:
+        """Ids for every part of every point. `left_out` by point: an attribute that becomes no label, or -1."""
+        translator = Translator(batch, shape, left_out)
+        identities = point_identities(batch, resources, shape, left_out)
         self._learn_points(identities, shape, translator)
         with_points = np.unique(batch.scan.scopes.parent[batch.scan.items.parent[batch.scan.points.parent]])
         targets = target_identities(resources)[with_points]

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from otelhouse.rules.documents.series import SeriesLimits
 from processor.batch import Batch
-from processor.columns import block, place, rows_of
+from processor.columns import block, place, rows_of, window_time
 from processor.ids import mixed
 from processor.metrics_rows import metrics
 from processor.metrics_rows.active import (
@@ -27,6 +27,7 @@ from processor.metrics_rows.active import (
     ActiveSeries,
     Fates,
 )
+from processor.metrics_rows.replicas import Chosen, Replicas
 from processor.metrics_rows.rows import Samples
 from processor.metrics_rows.shape import Shape
 from processor.rules import PartitionRules
@@ -43,6 +44,8 @@ IRREGULAR = {
     RESET: "reset",
 }
 """What it is called on /metrics."""
+UNHEARD = -1
+"""Fate of a sample of a replica that is not listened to."""
 REASONS = {OVER_ACTIVE: "max_active", OVER_NEW: "max_new_per_minute"}
 """Names of the rules by which samples are refused: those of the document's settings."""
 
@@ -64,6 +67,7 @@ class MetricsState:
     def __init__(self, rules: PartitionRules[SeriesLimits]) -> None:
         self._rules = rules
         self._active = ActiveSeries()
+        self.replicas = Replicas()
         self._places: dict[str, int] = {}
 
     @property
@@ -83,36 +87,55 @@ class MetricsState:
         fresh = np.array([new.get(name, 0) for name in self._places], np.int64)
         self._active.restore(_keys(series, classes), owner, hours, fresh, log_ms)
 
-    def admit(self, batch: Batch, shape: Shape, samples: Samples) -> Admitted:
-        """Decide which samples of a window are stored; count what is out of the ordinary about those that are."""
+    def choose(self, batch: Batch) -> Chosen:
+        """Decide which replicas of Prometheus servers are listened to."""
+        end = batch.window.end
+        chosen = self.replicas.choose(batch, lambda tenant: self._rules.version(tenant, end).says.replicas)
+        calls, counts = np.unique(batch.scan.points.call[chosen.others], return_counts=True)
+        for call, count in zip(calls.tolist(), counts.tolist(), strict=True):
+            metrics.REPLICAS.labels(batch.tenants[int(batch.tenant[call])]).inc(count)
+        return chosen
+
+    def admit(self, batch: Batch, shape: Shape, samples: Samples, others: Mask) -> Admitted:
+        """Decide which samples of a window are stored; count what is out of the ordinary about those that are.
+
+        `others` by point: it is of a replica that is not listened to.
+        """
         window, calls, series = batch.window, samples.calls, samples.series
         points = np.repeat(np.arange(len(batch.scan.points)), shape.parts)
         owner = np.array([self._place(name) for name in batch.tenants] or [0], np.int32)[batch.tenant[calls]]
         says = [self._rules.version(name, window.end).says for name in self._places]
         keys = _keys(series, batch.retention_class[calls])
-        fates = self._active.admit(
-            keys, owner, window.log_ms,
+        heard = np.ones(len(keys), np.bool_)
+        heard[: len(points)] = ~others[points]
+        rows = slice(None) if heard.all() else heard
+        fates = np.full(len(keys), UNHEARD, np.int8)
+        fates[rows] = self._active.admit(
+            keys[rows], owner[rows], window.log_ms,
             _divided(says, window.partitions, lambda each: each.max_active),
             _divided(says, window.partitions, lambda each: each.max_new_per_minute),
         )  # fmt: skip
-        self._observe(keys, owner, samples, len(points), window.log_ms)
+        self._observe(keys, owner, samples, heard, len(points), window.log_ms)
         seen = np.flatnonzero((fates == AGAIN) | (fates == NEW))
         # A series is described once a day of log time.
         new_day = window.log_ms // MS_PER_DAY != (window.log_ms - 3_600_000) // MS_PER_DAY
         described = (fates == NEW) | ((fates == AGAIN) & new_day)
         columns = place(batch, calls[seen]) | {
-            "time": _time(window, len(seen)),
+            "time": window_time(batch, len(seen)),
             "series": pa.array(series[seen]),
             "new": pa.array(fates[seen] == NEW),
         }
         seen_rows = rows_of(SERIES_SEEN, columns | block(batch, len(seen)))
-        return Admitted(fates < REFUSED, described, seen_rows, _refused(batch, points, calls, series, fates))
+        return Admitted(
+            (fates != UNHEARD) & (fates < REFUSED), described, seen_rows, _refused(batch, points, calls, series, fates)
+        )
 
-    def _observe(self, keys: U64, owner: I32, samples: Samples, points: int, log_ms: int) -> None:
-        """Of the first `points` samples: `target_info` has a time that it shares with others."""
-        times = (samples.times[:points] // np.uint64(1_000_000)).astype(np.int64)
+    def _observe(self, keys: U64, owner: I32, samples: Samples, heard: Mask, points: int, log_ms: int) -> None:
+        """Of those `heard` of the first `points` samples: `target_info` has a time that it shares with others."""
+        rows = slice(points) if heard.all() else np.flatnonzero(heard[:points])
+        times = (samples.times[rows] // np.uint64(1_000_000)).astype(np.int64)
         found = self._active.observe(
-            keys[:points], owner[:points], times, samples.values[:points], samples.counter[:points], log_ms
+            keys[rows], owner[rows], times, samples.values[rows], samples.counter[rows], log_ms
         )
         for tenant, what in zip(*np.nonzero(found), strict=True):
             metrics.IRREGULAR.labels(list(self._places)[tenant], IRREGULAR[what]).inc(int(found[tenant, what]))
@@ -135,7 +158,7 @@ def _refused(batch: Batch, points: I64, calls: I32, series: U64, fates: Fates) -
         tenant = batch.tenants[int(batch.tenant[calls[rows[group]]])]
         metrics.REFUSED.labels(tenant, REASONS[int(fates[rows[group]])]).inc(count)
     columns = place(batch, calls[rows[first]]) | {
-        "time": _time(batch.window, len(groups)),
+        "time": window_time(batch, len(groups)),
         "metric": pa.array([names[each] for each in name[first].tolist()], pa.string()),
         "reason": pa.array([REASONS[each] for each in fates[rows[first]].tolist()], pa.string()),
         "series": pa.array(np.bincount(distinct.astype(np.int64), minlength=len(groups)).astype(np.uint64)),
@@ -174,7 +197,3 @@ def _keys(series: U64, classes: U8) -> U64:
 def _divided(says: list[SeriesLimits], partitions: int, limit: Callable[[SeriesLimits], int]) -> I64:
     """One partition's part of each tenant's limit."""
     return np.array([-(-limit(each) // partitions) for each in says], np.int64)
-
-
-def _time(window: Window, rows: int) -> pa.Array:
-    return pa.array(np.full(rows, window.log_ms)).cast(pa.timestamp("ms", "UTC"))

@@ -62,7 +62,9 @@ def _type(kind: MetricKind, monotonic: bool) -> str:
 class Translator:
     """Reads labels out of one batch. Attribute texts are made once for each owner asked for."""
 
-    def __init__(self, batch: Batch, shape: Shape) -> None:
+    def __init__(self, batch: Batch, shape: Shape, left_out: I64) -> None:
+        """`left_out` by point: an attribute (row of the table) that becomes no label, or -1."""
+        self._left_out = set(left_out[left_out >= 0].tolist())
         self._batch = batch
         self._shape = shape
         self._scopes: dict[int, Labels] = {}
@@ -171,4 +173,10 @@ class Translator:
         texts = text_of_values(scan, picked)[0].to_pylist()
         kinds = scan.attributes["value.kind"][picked].tolist()
         pairs = [(key, text if kind else "") for key, text, kind in zip(keys, texts, kinds, strict=True)]
+        if self._left_out and owner is Owner.POINT:
+            # One without a text is no label.
+            pairs = [
+                (key, "" if row in self._left_out else text)
+                for row, (key, text) in zip(picked.tolist(), pairs, strict=True)
+            ]
         return [pairs[end - count : end] for end, count in zip(ends.tolist(), counts.tolist(), strict=True)]

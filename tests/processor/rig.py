@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from otelhouse.bus import open_log
@@ -22,6 +23,7 @@ from processor import dead_letter
 from schema.record import Framing, Votes
 from schema.signal import Signal
 from tests.processor import requests
+from tests.processor.oracle import points
 from tests.processor.sampling.in_force import put_in_force
 from tests.processor.storage import contents, fresh_database, settings_of
 from tests.support.clickhouse import ClickHouse
@@ -184,12 +186,21 @@ class Writer(threading.Thread):
         request = requests.request(signal, rng, rng.randint(1, 4))
         if isinstance(request, ExportTraceServiceRequest) and rng.random() < 0.7:
             self._continue(request)
+        if isinstance(request, ExportMetricsServiceRequest) and rng.random() < 0.5:
+            self._replicate(request)
         value = request.SerializeToString()
         headers = framing.headers()
         if rng.random() < 0.02:
             self.poison += 1
             value, headers = (value[:-1], headers) if rng.random() < 0.5 else (value, headers[1:])
         return Outgoing(signal.topic, rng.randrange(PARTITIONS), value, headers)
+
+    def _replicate(self, request: ExportMetricsServiceRequest) -> None:
+        """As one of two servers of a cluster sends it."""
+        cluster, replica = self._rng.choice("pq"), self._rng.choice("ab")
+        for _, _, _, point in points(request):
+            point.attributes.add(key="cluster").value.string_value = cluster
+            point.attributes.add(key="__replica__").value.string_value = replica
 
     def _votes(self) -> Outgoing:
         """For traces that are under way, and for some that were."""

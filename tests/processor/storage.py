@@ -23,6 +23,7 @@ BLOCK_TABLES = (
     "histograms",
     "series_seen",
     "series_refused",
+    "ha_replicas",
     "exemplars",
 )
 SHARED_TABLES = ("resources", "series")

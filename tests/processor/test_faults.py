@@ -39,7 +39,12 @@ RULES = (
     {"decision_wait": "500ms", "num_traces": 6, "policies": [SHARED]},
     {},
 )
-LIMITS = ({"max_active": 60, "max_new_per_minute": 30}, {"max_active": 90}, {"max_new_per_minute": 15}, {})
+LIMITS = (
+    {"max_active": 60, "max_new_per_minute": 30, "replicas": {"failover_seconds": 1}},
+    {"max_active": 90, "replicas": {"failover_seconds": 3}},
+    {"max_new_per_minute": 15},
+    {},
+)
 MEASURES = (
     {"dimensions": ["http.method", "host.name"], "max_series": 40},
     {"service_graph": False, "max_series": 10},
@@ -56,7 +61,7 @@ def rig(tmp_path: Path, postgres_url: str) -> Iterator[Rig]:
 
 @contextlib.contextmanager
 def rig_on(log_url: str, data: Path, postgres_url: str) -> Iterator[Rig]:
-    """Tenant `acme` samples its traces, `blue` does not; `blue` may have few series."""
+    """Tenant `acme` samples its traces, `blue` does not; `blue` may have few series, of one server a cluster."""
     migrate_postgres(postgres_url)
     with start_clickhouse(data / "clickhouse") as clickhouse:
         rig = Rig(log_url, clickhouse, data, postgres_url)

@@ -26,7 +26,7 @@ from tests.processor.sampling.stream import Rules
 
 NAME = TopicPartition(Signal.METRICS.topic, 1)
 LIMITS = Limits(span_ms=1000, rows=50, value_bytes=100_000)
-TABLES = ("samples", "histograms", "exemplars", "series_seen", "series_refused")
+TABLES = ("samples", "histograms", "exemplars", "series_seen", "series_refused", "ha_replicas")
 Row = dict[str, Any]
 
 
@@ -37,14 +37,15 @@ class Log:
     records: list[Record] = field(default_factory=list)
     rules: Rules[SeriesLimits] = field(default_factory=lambda: Rules(SERIES))
 
-    def gauges(self, at_ms: int, *names: str, tenant: str = "acme", retention_class: int = 0) -> None:
-        """A sample of each, which has its name's last character as a label."""
+    def gauges(self, at_ms: int, *names: str, tenant: str = "acme", retention_class: int = 0, **labels: str) -> None:
+        """A sample of each, which has its name's last character as a label, and these labels."""
         request = ExportMetricsServiceRequest()
         metrics = request.resource_metrics.add().scope_metrics.add().metrics
         for name in names:
             metric = Metric(name=name[:-1])
             point = metric.gauge.data_points.add(time_unix_nano=at_ms * 1_000_000, as_double=1.0)
-            point.attributes.add(key="x").value.string_value = name[-1]
+            for key, text in {"x": name[-1], **labels}.items():
+                point.attributes.add(key=key).value.string_value = text
             metrics.append(metric)
         framing = Framing(tenant, len(names), 0, retention_class)
         self.records.append(Record(*NAME, len(self.records), at_ms, framing.headers(), request.SerializeToString()))
@@ -103,6 +104,9 @@ def resumed(log: Log, before: Run, windows: int) -> Run:
             list(tenants), np.array(classes, np.uint8), np.array(series, np.uint64),
             np.array(list(last.values()), np.int32), new, checkpoint.log_ms,
         )  # fmt: skip
+    for row in before.rows("ha_replicas"):
+        if block_position(row["block"])[1] <= checkpoint.emitted:
+            state.replicas.restore(row["tenant"], row["cluster"], row["replica"], _ms(row["time"]))
     return _run(log, checkpoint, state)
 
 
