@@ -115,9 +115,10 @@ class Builder:
     def _metrics(self, batch: Batch, state: MetricsState) -> Iterator[Named]:
         shape = shape_of(batch.scan)
         chosen = state.choose(batch)
-        resolved = self._series.resolve(batch, identify(batch), shape, chosen.left_out)
+        naming = state.naming(batch, chosen)
+        resolved = self._series.resolve(batch, identify(batch), shape, naming)
         samples = samples_of(batch, shape, resolved)
-        admitted = state.admit(batch, shape, samples, chosen.others)
+        admitted = state.admit(batch, shape, samples, chosen.others, naming)
         yield "series", series_rows(batch, shape, resolved, admitted.described), True
         yield "samples", sample_rows(batch, samples, admitted.stored), False
         yield "histograms", histogram_rows(batch, shape, resolved, admitted.stored), False

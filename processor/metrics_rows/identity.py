@@ -11,39 +11,38 @@ import numpy as np
 from processor.batch import Batch
 from processor.ids import mixed, segment_sums
 from processor.metrics_rows.exact import type_hashes
+from processor.metrics_rows.naming import Naming
 from processor.metrics_rows.shape import Shape
 from processor.resources import Resources
 from schema.arrays import F64, I64, U64
 from schema.wire import Owner
 
 
-def point_identities(batch: Batch, resources: Resources, shape: Shape, left_out: I64) -> U64:
-    """Identity of each data point: tenant, resource, scope, metric, attributes, and the parts it has.
-
-    `left_out` by point: an attribute (row of the table) that does not count, or -1.
-    """
+def point_identities(batch: Batch, resources: Resources, shape: Shape, naming: Naming) -> U64:
+    """Identity of each data point: tenant, resource, scope, metric, attributes, its parts and how it is named."""
     points = batch.scan.points
     return mixed(
-        _metrics(batch, resources)[points.parent],
-        segment_sums(*_attributes(batch, left_out)),
+        _metrics(batch, resources, naming)[points.parent],
+        segment_sums(*_attributes(batch, naming.left_out)),
         _numbers(shape.bounds_at, shape.bounds),
         _numbers(shape.quantiles_at, shape.quantiles),
         shape.parts.astype(np.uint64),
     )
 
 
-def target_identities(resources: Resources) -> U64:
+def target_identities(batch: Batch, resources: Resources, naming: Naming) -> U64:
     """Identity of the `target_info` series of each resource."""
-    return mixed(resources.ids, np.full(len(resources.ids), 1, np.uint64))
+    return mixed(resources.ids, np.uint64(1) + naming.codes(batch, batch.scan.resources.call))
 
 
-def _metrics(batch: Batch, resources: Resources) -> U64:
+def _metrics(batch: Batch, resources: Resources, naming: Naming) -> U64:
     scopes, metrics = batch.scan.scopes, batch.scan.items
     scope = mixed(resources.ids[scopes.parent], scopes["scope"].hash(), scopes["schema_url"].hash())
     traits = (
         metrics["data"].astype(np.uint64)
         + (metrics["aggregation_temporality"].view(np.uint32).astype(np.uint64) << np.uint64(8))
         + (metrics["is_monotonic"].astype(np.uint64) << np.uint64(40))
+        + (naming.codes(batch, metrics.call) << np.uint64(48))
     )
     texts = (metrics[name].hash() for name in ("name", "unit", "description"))
     return mixed(scope[metrics.parent], traits, type_hashes(batch.scan), *texts)

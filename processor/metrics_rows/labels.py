@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from schema.hash import xxh64_bytes
-from schema.prometheus_name import translated_label
+from schema.prometheus_name import Strategy, translated_label
 
 NAME_LABEL = "__name__"
 TEMPORALITY_LABEL = "__temporality__"
@@ -26,18 +26,20 @@ _SEPARATOR = b"\xff"
 Labels = dict[str, str]
 
 
-def from_attributes(attributes: Iterable[tuple[str, str]]) -> Labels:
+def from_attributes(attributes: Iterable[tuple[str, str]], strategy: Strategy) -> Labels:
     """Labels of attributes (key, text). Keys that become the same name have their values joined by `;`, by key."""
     labels: Labels = {}
     for key, text in sorted(attributes):
-        name = translated_label(key)
+        name = translated_label(key, strategy)
         labels[name] = f"{labels[name]};{text}" if name in labels else text
     return labels
 
 
-def of_scope(name: str, version: str, schema_url: str, attributes: Iterable[tuple[str, str]]) -> Labels:
+def of_scope(
+    name: str, version: str, schema_url: str, attributes: Iterable[tuple[str, str]], strategy: Strategy
+) -> Labels:
     """`otel_scope_...` labels of an instrumentation scope."""
-    labels = {f"otel_scope_{key}": text for key, text in from_attributes(attributes).items()}
+    labels = {f"otel_scope_{key}": text for key, text in from_attributes(attributes, strategy).items()}
     return labels | {"otel_scope_name": name, "otel_scope_version": version, "otel_scope_schema_url": schema_url}
 
 

@@ -11,6 +11,7 @@ from processor.batch import Batch
 from processor.columns import place, rows_of
 from processor.metrics_rows.identity import point_identities, target_identities
 from processor.metrics_rows.known import KnownSeries
+from processor.metrics_rows.naming import Naming
 from processor.metrics_rows.shape import Shape
 from processor.metrics_rows.translate import Translator
 from processor.resources import Resources
@@ -39,13 +40,13 @@ class SeriesResolver:
         self._points = KnownSeries()
         self._targets = KnownSeries()
 
-    def resolve(self, batch: Batch, resources: Resources, shape: Shape, left_out: I64) -> Resolved:
-        """Ids for every part of every point. `left_out` by point: an attribute that becomes no label, or -1."""
-        translator = Translator(batch, shape, left_out)
-        identities = point_identities(batch, resources, shape, left_out)
+    def resolve(self, batch: Batch, resources: Resources, shape: Shape, naming: Naming) -> Resolved:
+        """Ids for every part of every point."""
+        translator = Translator(batch, shape, naming)
+        identities = point_identities(batch, resources, shape, naming)
         self._learn_points(identities, shape, translator)
         with_points = np.unique(batch.scan.scopes.parent[batch.scan.items.parent[batch.scan.points.parent]])
-        targets = target_identities(resources)[with_points]
+        targets = target_identities(batch, resources, naming)[with_points]
         distinct, first = np.unique(targets, return_index=True)
         rows = with_points[first].astype(np.int64)
         self._learn_targets(distinct, rows, translator)

@@ -27,6 +27,7 @@ from processor.metrics_rows.active import (
     ActiveSeries,
     Fates,
 )
+from processor.metrics_rows.naming import Naming
 from processor.metrics_rows.replicas import Chosen, Replicas
 from processor.metrics_rows.rows import Samples
 from processor.metrics_rows.shape import Shape
@@ -96,7 +97,15 @@ class MetricsState:
             metrics.REPLICAS.labels(batch.tenants[int(batch.tenant[call])]).inc(count)
         return chosen
 
-    def admit(self, batch: Batch, shape: Shape, samples: Samples, others: Mask) -> Admitted:
+    def naming(self, batch: Batch, chosen: Chosen) -> Naming:
+        """How a window's series are named."""
+        end = batch.window.end
+        return Naming(
+            chosen.left_out,
+            tuple(self._rules.version(tenant, end).says.translation_strategy for tenant in batch.tenants),
+        )
+
+    def admit(self, batch: Batch, shape: Shape, samples: Samples, others: Mask, naming: Naming) -> Admitted:
         """Decide which samples of a window are stored; count what is out of the ordinary about those that are.
 
         `others` by point: it is of a replica that is not listened to.
@@ -127,7 +136,10 @@ class MetricsState:
         }
         seen_rows = rows_of(SERIES_SEEN, columns | block(batch, len(seen)))
         return Admitted(
-            (fates != UNHEARD) & (fates < REFUSED), described, seen_rows, _refused(batch, points, calls, series, fates)
+            (fates != UNHEARD) & (fates < REFUSED),
+            described,
+            seen_rows,
+            _refused(batch, points, calls, series, fates, naming),
         )
 
     def _observe(self, keys: U64, owner: I32, samples: Samples, heard: Mask, points: int, log_ms: int) -> None:
@@ -144,12 +156,12 @@ class MetricsState:
         return self._places.setdefault(name, len(self._places))
 
 
-def _refused(batch: Batch, points: I64, calls: I32, series: U64, fates: Fates) -> pa.RecordBatch:
+def _refused(batch: Batch, points: I64, calls: I32, series: U64, fates: Fates, naming: Naming) -> pa.RecordBatch:
     """By call's tenant and class, metric and reason: how many series and samples."""
     rows = np.flatnonzero(fates >= REFUSED)
     metric = np.full(len(fates), -1, np.int64)
     metric[: len(points)] = batch.scan.points.parent[points]
-    names, name = _families(batch, metric[rows])
+    names, name = _families(batch, metric[rows], naming)
     key = (calls[rows].astype(np.int64) * len(names) + name) * 8 + fates[rows]
     groups, first, of_row = np.unique(key, return_index=True, return_inverse=True)
     distinct = np.unique(np.stack([of_row.reshape(-1).astype(np.uint64), series[rows]], axis=1), axis=0)[:, 0]
@@ -167,7 +179,7 @@ def _refused(batch: Batch, points: I64, calls: I32, series: U64, fates: Fates) -
     return rows_of(SERIES_REFUSED, columns | block(batch, len(groups)))
 
 
-def _families(batch: Batch, metric: I64) -> tuple[list[str], I64]:
+def _families(batch: Batch, metric: I64, naming: Naming) -> tuple[list[str], I64]:
     """(names of metric families, which one each of these metrics is; -1 is a target's)"""
     items = batch.scan.items
     rows, of_metric = np.unique(metric, return_inverse=True)
@@ -179,6 +191,7 @@ def _families(batch: Batch, metric: I64) -> tuple[list[str], I64]:
                 items["unit"][row],
                 MetricKind(int(items["data"][row])),
                 bool(items["is_monotonic"][row]),
+                naming.of_call(batch, int(items.call[row])),
             )
             if row >= 0
             else "target_info",

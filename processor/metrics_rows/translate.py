@@ -11,6 +11,7 @@ from processor.batch import Batch
 from processor.metrics_rows import labels as label
 from processor.metrics_rows.exact import TYPE_KEY, exact_metrics
 from processor.metrics_rows.labels import Labels
+from processor.metrics_rows.naming import Naming
 from processor.metrics_rows.shape import Shape
 from schema.arrays import I64
 from schema.prometheus_name import MetricKind, translated_family
@@ -62,9 +63,9 @@ def _type(kind: MetricKind, monotonic: bool) -> str:
 class Translator:
     """Reads labels out of one batch. Attribute texts are made once for each owner asked for."""
 
-    def __init__(self, batch: Batch, shape: Shape, left_out: I64) -> None:
-        """`left_out` by point: an attribute (row of the table) that becomes no label, or -1."""
-        self._left_out = set(left_out[left_out >= 0].tolist())
+    def __init__(self, batch: Batch, shape: Shape, naming: Naming) -> None:
+        self._naming = naming
+        self._left_out = set(naming.left_out[naming.left_out >= 0].tolist())
         self._batch = batch
         self._shape = shape
         self._scopes: dict[int, Labels] = {}
@@ -88,14 +89,20 @@ class Translator:
         others = [(key, text) for key, text in attributes.items() if key not in _IDENTIFYING]
         if not target or not others:
             return None
-        labels = label.without_empty({**label.from_attributes(others), **target})
-        return Series(self._tenant(int(self._batch.scan.resources.call[resource])), TARGET_INFO, labels, "info")
+        call = int(self._batch.scan.resources.call[resource])
+        strategy = self._naming.of_call(self._batch, call)
+        labels = label.without_empty({**label.from_attributes(others, strategy), **target})
+        return Series(self._tenant(call), TARGET_INFO, labels, "info")
 
     def _parts(self, point: int, attributes: list[tuple[str, str]]) -> list[Series]:
         scan, shape = self._batch.scan, self._shape
         metric = int(scan.points.parent[point])
         scope = int(scan.items.parent[metric])
-        own = dict(attributes) if self._exact[metric] else label.from_attributes(attributes) | self._scope(scope)
+        if self._exact[metric]:
+            own = dict(attributes)
+        else:
+            strategy = self._naming.of_call(self._batch, int(scan.items.call[metric]))
+            own = label.from_attributes(attributes, strategy) | self._scope(scope)
         common = own | self._target(int(scan.scopes.parent[scope]))
         kind = MetricKind(int(shape.kind[point]))
         return [
@@ -125,9 +132,11 @@ class Translator:
         unit = metrics["unit"][metric]
         exact = bool(self._exact[metric])
         name = metrics["name"][metric]
+        call = int(metrics.call[metric])
+        strategy = self._naming.of_call(self._batch, call)
         return Series(
-            tenant=self._tenant(int(metrics.call[metric])),
-            metric=(name.decode() if exact else translated_family(name, unit, kind, monotonic)) + suffix,
+            tenant=self._tenant(call),
+            metric=(name.decode() if exact else translated_family(name, unit, kind, monotonic, strategy)) + suffix,
             labels=label.without_empty(labels),
             type=self._exact_type(metric) if exact else _type(kind, monotonic),
             unit=unit.decode(),
@@ -145,7 +154,8 @@ class Translator:
             table = self._batch.scan.scopes
             name, version, url = (table[key][scope].decode() for key in ("scope.name", "scope.version", "schema_url"))
             (attributes,) = self._attributes(Owner.SCOPE, np.array([scope]))
-            labels = label.of_scope(name, version, url, attributes)
+            strategy = self._naming.of_call(self._batch, int(table.call[scope]))
+            labels = label.of_scope(name, version, url, attributes, strategy)
             self._scopes[scope] = {key: text for key, text in labels.items() if text}
         return self._scopes[scope]
 

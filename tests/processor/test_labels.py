@@ -7,14 +7,17 @@ import math
 import pytest
 
 from processor.metrics_rows import labels as label
+from schema.prometheus_name import Strategy
+
+DEFAULT = Strategy.UNDERSCORES_AND_SUFFIXES
 
 
 def test_keys_that_become_one_name_have_their_values_joined_by_key() -> None:
-    assert label.from_attributes([("a.b", "2"), ("a_b", "3"), ("a-b", "1")]) == {"a_b": "1;2;3"}
+    assert label.from_attributes([("a.b", "2"), ("a_b", "3"), ("a-b", "1")], DEFAULT) == {"a_b": "1;2;3"}
 
 
 def test_a_scope_becomes_otel_scope_labels() -> None:
-    assert label.of_scope("lib", "1", "https://x", [("team", "core")]) == {
+    assert label.of_scope("lib", "1", "https://x", [("team", "core")], DEFAULT) == {
         "otel_scope_name": "lib",
         "otel_scope_version": "1",
         "otel_scope_schema_url": "https://x",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schema.prometheus_name import MetricKind, translated_family, translated_label
+from schema.prometheus_name import MetricKind, Strategy, translated_family, translated_label
 
 GAUGE, SUM, HISTOGRAM = MetricKind.GAUGE, MetricKind.SUM, MetricKind.HISTOGRAM
 
@@ -21,8 +21,9 @@ GAUGE, SUM, HISTOGRAM = MetricKind.GAUGE, MetricKind.SUM, MetricKind.HISTOGRAM
         ("request_size", "By", MetricKind.EXPONENTIAL_HISTOGRAM, False, "request_size_bytes"),
         ("response_time", "ms", MetricKind.SUMMARY, False, "response_time_milliseconds"),
         ("job:rate", "", GAUGE, False, "job:rate"),
-        ("a", "TiBy", GAUGE, False, "a_tebibytes"),
-        ("a", "kBy", GAUGE, False, "a_kilobytes"),
+        ("a", "TiBy", GAUGE, False, "a_tibibytes"),
+        ("a", "kBy", GAUGE, False, "a_kBy"),
+        ("a", "KBy", GAUGE, False, "a_kilobytes"),
         ("a", "%", GAUGE, False, "a_percent"),
         ("a", "Cel", GAUGE, False, "a_celsius"),
         ("custom_metric", "custom_unit", GAUGE, False, "custom_metric_custom_unit"),
@@ -130,3 +131,39 @@ def test_every_family_is_a_legal_metric_name(name: bytes, unit: bytes, kind: Met
 @given(st.text(max_size=40))
 def test_every_label_is_a_legal_label_name(key: str) -> None:
     assert re.fullmatch(r"[a-zA-Z_][a-zA-Z0-9_]*", translated_label(key))
+
+
+# By the behaviour of prometheus/otlptranslator (metric_namer.go, label_namer.go).
+@pytest.mark.parametrize(
+    ("strategy", "name", "unit", "kind", "monotonic", "expected"),
+    [
+        (Strategy.UNDERSCORES, "http.server.duration", "s", HISTOGRAM, False, "http_server_duration"),
+        (Strategy.UNDERSCORES, "a__b._c", "By", SUM, True, "a__b__c"),
+        (Strategy.UNDERSCORES, "a@@b", "1", GAUGE, False, "a_b"),
+        (Strategy.UNDERSCORES, "2xx.responses", "", SUM, True, "_2xx_responses"),
+        (Strategy.UNDERSCORES, "__", "", GAUGE, False, "__"),
+        (Strategy.UNDERSCORES, "ようこそ", "", GAUGE, False, "U___3088__3046__3053__305d_"),
+        (Strategy.SUFFIXES, "http.server.duration", "s", HISTOGRAM, False, "http.server.duration_seconds"),
+        (Strategy.SUFFIXES, "request.size_bytes", "By", GAUGE, False, "request.size_bytes"),
+        (Strategy.SUFFIXES, "requests.total", "", SUM, True, "requests_total"),
+        (Strategy.SUFFIXES, "requests", "{request}/s", SUM, True, "requests_per_second_total"),
+        (Strategy.SUFFIXES, "throughput.per_second", "By/s", GAUGE, False, "throughput_bytes_per_second"),
+        (Strategy.SUFFIXES, "hits.ratio", "1", GAUGE, False, "hits_ratio"),
+        (Strategy.SUFFIXES, "total", "", SUM, True, "total_total"),
+        (Strategy.SUFFIXES, "größe", "my unit", GAUGE, False, "größe_my unit"),
+        (Strategy.NOTHING, "http.server.duration", "s", HISTOGRAM, False, "http.server.duration"),
+        (Strategy.NOTHING, "größe", "1", SUM, True, "größe"),
+        (Strategy.UNDERSCORES_AND_SUFFIXES, "größe", "1", SUM, True, "gr_e_total"),
+    ],
+)
+def test_other_strategies_keep_characters_or_leave_out_suffixes(
+    strategy: Strategy, name: str, unit: str, kind: MetricKind, monotonic: bool, expected: str
+) -> None:
+    assert translated_family(name.encode(), unit.encode(), kind, monotonic, strategy) == expected
+
+
+@pytest.mark.parametrize(
+    ("strategy", "expected"), [(each, "http_m" if each.escapes else "http.m") for each in Strategy]
+)
+def test_labels_are_escaped_where_names_are(strategy: Strategy, expected: str) -> None:
+    assert translated_label("http.m", strategy) == expected

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import Field
 
 from otelhouse.rules.documents.model import Document, parse_model
+from schema.prometheus_name import Strategy
 
 
 class ReplicaLabels(Document):
@@ -29,12 +30,14 @@ class SeriesLimits(Document):
 
     `max_active`: series with a sample in this hour of log time or the one before it. `max_new_per_minute`: of those
     that were not active, in a minute of log time. Both are split evenly over the partitions of the log.
-    `replicas`: only one server of each cluster is listened to.
+    `replicas`: only one server of each cluster is listened to. `translation_strategy`: how names that come by OTLP
+    become Prometheus'.
     """
 
     max_active: int = Field(default=10_000_000, ge=0, le=1_000_000_000)
     max_new_per_minute: int = Field(default=1_000_000, ge=0, le=1_000_000_000)
     replicas: ReplicaLabels | None = None
+    translation_strategy: Strategy = Strategy.UNDERSCORES_AND_SUFFIXES
 
 
 def parse(document: Mapping[str, Any]) -> SeriesLimits:
