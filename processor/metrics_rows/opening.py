@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -29,7 +29,6 @@ _NEW = (
     " AND time >= fromUnixTimestamp64Milli({since:Int64}) AND new GROUP BY tenant"
 )
 
-
 _REPLICAS = (
     "SELECT tenant, cluster, argMax(replica, block), toUnixTimestamp64Milli(max(time)) FROM ha_replicas"
     " WHERE block >= {first:UInt64} AND block <= {last:UInt64} AND time >= fromUnixTimestamp64Milli({since:Int64})"
@@ -47,15 +46,17 @@ class MetricsStates:
     def open(self, name: TopicPartition, checkpoint: Checkpoint, waiter: Waiter) -> MetricsState:
         """As it was at C. Raises NotKnown, ClickHouseError."""
         state = MetricsState(PartitionRules(SERIES, self._rules, name))
-        log_ms = checkpoint.log_ms
         blocks = {"first": block_number(name.partition, 0), "last": block_number(name.partition, checkpoint.emitted)}
         with contextlib.closing(self._connect()) as client, translated():
-            hour = (log_ms // MS_PER_HOUR - 1) * MS_PER_HOUR
+            # By what is stored, not by the checkpoint: where a commit is lost it does not know its log time.
+            last_ms = _newest(client, "series_seen", blocks)
+            hour = (last_ms // MS_PER_HOUR - 1) * MS_PER_HOUR
             seen = client.query_arrow(_SEEN, parameters={**blocks, "since": hour})
-            minute = log_ms // MS_PER_MINUTE * MS_PER_MINUTE
+            minute = last_ms // MS_PER_MINUTE * MS_PER_MINUTE
             new = client.query(_NEW, parameters={**blocks, "since": minute}).result_rows
             # No failover takes longer than an hour.
-            elected = client.query(_REPLICAS, parameters={**blocks, "since": log_ms - MS_PER_HOUR}).result_rows
+            since = _newest(client, "ha_replicas", blocks) - MS_PER_HOUR
+            elected = client.query(_REPLICAS, parameters={**blocks, "since": since}).result_rows
         for tenant, cluster, replica, heard_ms in elected:
             state.replicas.restore(tenant, cluster, replica, heard_ms)
         if seen.num_rows:
@@ -65,6 +66,16 @@ class MetricsStates:
                 seen.column("series").to_numpy().astype(np.uint64),
                 (seen.column("last").to_numpy() // MS_PER_HOUR).astype(np.int32),
                 {str(tenant): int(count) for tenant, count in new},
-                log_ms,
+                last_ms,
             )
         return state
+
+
+def _newest(client: Client, table: str, blocks: Mapping[str, int]) -> int:
+    """Log time of the newest row, in ms; 0 if there is none."""
+    found = client.query(
+        f"SELECT toUnixTimestamp64Milli(max(time)) FROM {table}"
+        " WHERE block >= {first:UInt64} AND block <= {last:UInt64}",
+        parameters=dict(blocks),
+    )
+    return int(found.result_rows[0][0])

@@ -90,19 +90,20 @@ def resumed(log: Log, before: Run, windows: int) -> Run:
     checkpoint = read_position(before.checkpoints[windows - 1].position())
     state = MetricsState(PartitionRules(SERIES, log.rules, NAME))
     rows = [row for row in before.rows("series_seen") if block_position(row["block"])[1] <= checkpoint.emitted]
+    newest = max((_ms(row["time"]) for row in rows), default=0)
     last: dict[tuple[str, int, int], int] = {}
     new: dict[str, int] = {}
     for row in rows:
         time = _ms(row["time"])
-        if time // MS_PER_HOUR >= checkpoint.log_ms // MS_PER_HOUR - 1:
+        if time // MS_PER_HOUR >= newest // MS_PER_HOUR - 1:
             last[row["tenant"], row["class"], row["series"]] = time // MS_PER_HOUR
-        if row["new"] and time // MS_PER_MINUTE == checkpoint.log_ms // MS_PER_MINUTE:
+        if row["new"] and time // MS_PER_MINUTE == newest // MS_PER_MINUTE:
             new[row["tenant"]] = new.get(row["tenant"], 0) + 1
     if last:
         tenants, classes, series = zip(*last, strict=True)
         state.restore(
             list(tenants), np.array(classes, np.uint8), np.array(series, np.uint64),
-            np.array(list(last.values()), np.int32), new, checkpoint.log_ms,
+            np.array(list(last.values()), np.int32), new, newest,
         )  # fmt: skip
     for row in before.rows("ha_replicas"):
         if block_position(row["block"])[1] <= checkpoint.emitted:
