@@ -80,7 +80,7 @@ class Partition:
             before = max(before, self._origin.log_ms)
             self._log_ms = max(self._log_ms, before)
         if self._open is not None and self._open.ends_before(self._log_ms, record.offset):
-            completed.append(self._open.completed(record.offset, before))
+            completed.append(self._open.completed(self._open.limits.until or record.offset, before))
             self._open = None
         self._next = record.offset + 1
         said = _read(record, self._log_ms)
@@ -90,11 +90,11 @@ class Partition:
             alone, window = self._open is None, self._begin(record.offset, before)
             if said is not None:
                 window.changes.append(said)
-            if alone and not window.limits.until:
+            if alone:
                 completed.append(window.completed(self._next, self._log_ms))
                 self._open = None
         if self._open is not None and self._open.ends_at(self._next):
-            completed.append(self._open.completed(self._next, self._log_ms))
+            completed.append(self._open.completed(self._open.limits.until or self._next, self._log_ms))
             self._open = None
         return completed
 

@@ -139,7 +139,6 @@ class OpenWindow:
 
     def completed(self, end: int, end_log_ms: int) -> Window:
         """The window, ended after the record before offset `end`."""
-        end = self.limits.until or end
         return Window(
             self.name, self.start, end, self.log_ms, end_log_ms, tuple(self.entries), self.value_bytes,
             tuple(self.changes), self.limits.partitions, edge_ms=self.limits.edge_ms,

@@ -228,6 +228,14 @@ def test_it_may_end_with_a_tick() -> None:
     assert [(w.start, w.end) for w in windows] == [(0, 3), (4, 5)]
 
 
+def test_it_begins_with_its_first_data_and_not_with_the_control_records_before() -> None:
+    records = [tick(0, 1), tick(1, 2000), data(2, 5000), tick(3, 5100), data(4, 5200), tick(5, 9000)]
+    whole = Partition(NAME, first_checkpoint(0, LIMITS)).feed(records)
+    (block,) = of_data(whole)
+    assert (block.start, block.end, block.log_ms) == (2, 5, 5000)
+    assert Partition(NAME, stored(None, 5)).feed(records) == whole
+
+
 def test_it_does_not_end_later_though_the_log_lost_its_end() -> None:
     partition = Partition(NAME, stored(0, 4))
     windows = of_data(partition.feed([data(0, 1), data(9, 2), tick(10, 5000)]))
