@@ -37,6 +37,11 @@ class Cost:
         return self.items / self.cpu if self.cpu else 0.0
 
 
+def numbers(text: str) -> dict[str, int]:
+    """Settings of a benchmark from its environment variable: `rounds=3 spans=1000`. Raises ValueError."""
+    return {name: int(value) for name, _, value in (word.partition("=") for word in text.split())}
+
+
 def cpu_of(pid: int) -> float:
     """CPU seconds that a process (all its threads, not its children) has used so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

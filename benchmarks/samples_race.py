@@ -16,11 +16,11 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.harness import Cost, Table, cpu_of
+from benchmarks.harness import Cost, Table, cpu_of, numbers
 from otelhouse.clickhouse import connect
 from tests.support.ports import free_port
 from tests.support.prometheus import program
@@ -56,7 +56,7 @@ class Plan:
     @classmethod
     def of(cls, text: str) -> Plan:
         """From RACE."""
-        return cls(**{name: int(value) for name, _, value in (word.partition("=") for word in text.split())})
+        return cls(**numbers(text))
 
 
 @dataclass(frozen=True)
@@ -91,11 +91,9 @@ def main() -> None:
 def _race(server: Server, plan: Plan, requests: list[list[bytes]], last: int) -> tuple[Cost, str]:
     """(cost, what is to be said of it: seconds from the last answer to visible, us a sample by process)"""
     before, began = _spent(server), time.perf_counter()
-    senders = [threading.Thread(target=_send, args=(server.port, bodies)) for bodies in requests]
-    for sender in senders:
-        sender.start()
-    for sender in senders:
-        sender.join()
+    with ThreadPoolExecutor(CONNECTIONS) as senders:
+        for sent in [senders.submit(_send, server.port, bodies) for bodies in requests]:
+            sent.result()
     answered = time.perf_counter()
     while server.seen(last) < plan.series:
         if time.perf_counter() > answered + PATIENCE:
@@ -201,7 +199,7 @@ def _peer(port: int, *command: str) -> Iterator[Server]:
             with contextlib.suppress(OSError, ValueError):
                 _count(port, 0)
                 break
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or process.poll() is not None:
                 raise RuntimeError(f"{command[0]} does not answer")
             time.sleep(0.1)
         yield Server(port, {"all": process.pid}, lambda ms: _count(port, ms))

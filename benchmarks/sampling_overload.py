@@ -20,6 +20,7 @@ import numpy as np
 from confluent_kafka import Producer
 
 from benchmarks.collector.process import Contestant
+from benchmarks.harness import numbers
 from benchmarks.log_records import LogRecords
 from benchmarks.sampling_race import OTHER_CORE, PARTITIONS, POOL_SPANS, SERVER_CORE, TOPIC, WAIT_SECONDS, fill, race
 from otelhouse.clickhouse import connect
@@ -43,7 +44,7 @@ class Plan:
     @classmethod
     def of(cls, text: str) -> Plan:
         """From OVERLOAD."""
-        return cls(**{name: int(value) for name, _, value in (word.partition("=") for word in text.split())})
+        return cls(**numbers(text))
 
 
 class Peak(threading.Thread):

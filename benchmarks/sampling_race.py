@@ -22,7 +22,7 @@ from pydantic import SecretStr
 
 from benchmarks.collector.configs import Tail, tail_sampling
 from benchmarks.collector.process import Contestant, our_processor, tail_collector
-from benchmarks.harness import Cost, Table, cpu_of
+from benchmarks.harness import Cost, Table, cpu_of, numbers
 from benchmarks.log_records import TENANT, LogRecords
 from otelhouse import postgres
 from otelhouse.bus import open_log
@@ -57,7 +57,7 @@ class Plan:
     @classmethod
     def of(cls, text: str) -> Plan:
         """From RACE."""
-        return cls(**{name: int(value) for name, _, value in (word.partition("=") for word in text.split())})
+        return cls(**numbers(text))
 
 
 @dataclass(frozen=True)
