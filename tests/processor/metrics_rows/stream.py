@@ -65,6 +65,7 @@ class Log:
 class Run:
     """What an owner stored, by window, what it could have committed after each, and its series in the end."""
 
+    origin: Checkpoint
     windows: list[Window] = field(default_factory=list)
     stored: dict[str, list[list[Row]]] = field(default_factory=dict)
     series: list[list[Row]] = field(default_factory=list)
@@ -82,7 +83,7 @@ def unlimited() -> MetricsState:
 
 def run(log: Log, limits: Limits = LIMITS) -> Run:
     """From the start of the log."""
-    return _run(log, first_checkpoint(0, limits), MetricsState(PartitionRules(SERIES, log.rules, NAME)))
+    return go_on(log, first_checkpoint(0, limits), MetricsState(PartitionRules(SERIES, log.rules, NAME)))
 
 
 def resumed(log: Log, before: Run, windows: int) -> Run:
@@ -108,11 +109,12 @@ def resumed(log: Log, before: Run, windows: int) -> Run:
     for row in before.rows("ha_replicas"):
         if block_position(row["block"])[1] <= checkpoint.emitted:
             state.replicas.restore(row["tenant"], row["cluster"], row["replica"], _ms(row["time"]))
-    return _run(log, checkpoint, state)
+    return go_on(log, checkpoint, state)
 
 
-def _run(log: Log, checkpoint: Checkpoint, state: MetricsState) -> Run:
-    partition, builder, made = Partition(NAME, checkpoint), Builder(), Run()
+def go_on(log: Log, checkpoint: Checkpoint, state: MetricsState) -> Run:
+    """From a checkpoint on, with the state there."""
+    partition, builder, made = Partition(NAME, checkpoint), Builder(), Run(checkpoint)
     for window in partition.feed(log.records[checkpoint.resume :]):
         state.learn(window)
         built = builder.build(window, state)
