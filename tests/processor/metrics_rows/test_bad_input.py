@@ -86,11 +86,11 @@ def gauge(time: int, value: float, name: str = "g", **attributes: str) -> Metric
     return metric
 
 
-def histogram(time: int, bounds: list[float], counts: list[int]) -> Metric:
+def histogram(time: int, bounds: list[float], counts: list[int], total: float = 1.0) -> Metric:
     metric = Metric(name="h")
     metric.histogram.aggregation_temporality = 2  # type: ignore[assignment]
     metric.histogram.data_points.add(
-        time_unix_nano=time * 10**6, explicit_bounds=bounds, bucket_counts=counts, count=sum(counts), sum=1.0
+        time_unix_nano=time * 10**6, explicit_bounds=bounds, bucket_counts=counts, count=sum(counts), sum=total
     )
     return metric
 
@@ -135,6 +135,23 @@ def test_a_gauge_that_falls_is_no_reset(stored: Stored) -> None:
     for step, value in enumerate((5.0, 1.0, 3.0)):
         stored.take(gauge(NOW + step, value))
     assert _counted() == {}
+
+
+def test_a_histogram_whose_sum_falls_did_not_begin_anew_and_one_whose_counts_fall_did(stored: Stored) -> None:
+    stored.take(histogram(NOW, [1.0], [2, 3], total=5.0))
+    stored.take(histogram(NOW + 1, [1.0], [3, 3], total=-4.0))
+    assert _counted() == {}
+    stored.take(histogram(NOW + 2, [1.0], [1, 0], total=1.0))
+    assert _counted() == {"reset": 3}  # the count and both buckets
+
+
+def test_of_a_summary_the_count_alone_tells_of_a_reset(stored: Stored) -> None:
+    for step, (count, total) in enumerate(((5, 9.0), (6, 3.0), (1, 3.0))):
+        metric = Metric(name="s")
+        point = metric.summary.data_points.add(time_unix_nano=(NOW + step) * 10**6, count=count, sum=total)
+        point.quantile_values.add(quantile=0.5, value=7.0 - step)
+        stored.take(metric)
+    assert _counted() == {"reset": 1}
 
 
 def test_the_bits_of_a_nan_are_kept(stored: Stored) -> None:

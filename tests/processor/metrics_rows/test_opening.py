@@ -51,8 +51,8 @@ def made() -> Log:
     for tenant in ("acme", "blue"):
         log.limit(now, {"max_active": 9, "max_new_per_minute": 3, "replicas": {"failover_seconds": 60}}, tenant)
     for _ in range(40):
-        now += rng.choice((10, 900, 5_000, 20_000, MS_PER_MINUTE, MS_PER_HOUR // 3))
-        labels = {"cluster": rng.choice("pq"), "__replica__": rng.choice("ab")} if rng.random() < 0.5 else {}
+        now += rng.choice((10, 900, 5_000, 20_000, 20_000, MS_PER_MINUTE, MS_PER_HOUR // 3))
+        labels = {"cluster": "p", "__replica__": rng.choice("ab")} if rng.random() < 0.8 else {}
         names = [rng.choice("mn") + rng.choice("abcdefgh") for _ in range(rng.randint(1, 6))]
         log.gauges(now, *names, tenant=rng.choice(("acme", "blue")), retention_class=rng.choice((0, 0, 2)), **labels)
     log.tick(now + 10_000)
