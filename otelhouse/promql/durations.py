@@ -1,0 +1,97 @@
+"""Durations, and Prometheus' arithmetic on them: `5m`, `1h30m`, `300`, `(5m + 1m) * 2`."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from otelhouse.promql.errors import PromQLError
+
+_DURATION = re.compile(r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?")
+_UNITS_MS = (365 * 86_400_000, 7 * 86_400_000, 86_400_000, 3_600_000, 60_000, 1_000, 1)
+_NUMBER = re.compile(r"0[xX](?:_?[0-9a-fA-F])+|(?:\d+(?:_\d+)*\.?(?:\d+(?:_\d+)*)?|\.\d+)(?:[eE][+-]?\d+)?")
+_MOST_MS = (1 << 63) // 1_000_000
+
+
+def seconds(text: str) -> float | None:
+    """What a word such as `1h30m` or `0x10` comes to; None if it is none."""
+    if _NUMBER.fullmatch(text):
+        plain = text.replace("_", "")
+        return float(int(plain, 16)) if plain[:2].lower() == "0x" else float(plain)
+    if (found := _DURATION.fullmatch(text)) and text:
+        return sum(int(each or 0) * unit for each, unit in zip(found.groups(), _UNITS_MS, strict=True)) / 1000
+    return None
+
+
+class DurationArithmetic:
+    """Reads tokens (kind, text) from `at` on; each method gives ms, or None where none stands there."""
+
+    def __init__(self, tokens: list[tuple[str, str]], at: int) -> None:
+        self._tokens = tokens
+        self.at = at
+
+    def sum(self) -> int | None:
+        """As far as it goes."""
+        return _ms(self._sum())
+
+    def unary(self) -> int | None:
+        """With its sign; without parentheses, operators after it belong to the expression around."""
+        return _ms(self._unary())
+
+    def _next(self) -> str:
+        return self._tokens[self.at][1] if self.at < len(self._tokens) else ""
+
+    def _sum(self) -> float | None:
+        left = self._product()
+        while left is not None and (sign := self._next()) in ("+", "-"):
+            self.at += 1
+            if (right := self._product()) is None:
+                return None
+            left = left + right if sign == "+" else left - right
+        return left
+
+    def _product(self) -> float | None:
+        left = self._power()
+        while left is not None and (sign := self._next()) in ("*", "/", "%"):
+            self.at += 1
+            if (right := self._power()) is None:
+                return None
+            if sign != "*" and right == 0:
+                raise PromQLError("division by zero" if sign == "/" else "modulo by zero")
+            left = left * right if sign == "*" else left / right if sign == "/" else math.fmod(left, right)
+        return left
+
+    def _power(self) -> float | None:
+        left = self._unary()
+        if left is None or self._next() != "^":
+            return left
+        self.at += 1
+        return None if (right := self._power()) is None else math.pow(left, right)
+
+    def _unary(self) -> float | None:
+        match self._next():
+            case "-":
+                self.at += 1
+                return None if (found := self._unary()) is None else -found
+            case "+":
+                self.at += 1
+                return self._unary()
+            case "(":
+                self.at += 1
+                found = self._sum()
+                if self._next() != ")":
+                    return None
+                self.at += 1
+                return found
+            case text:
+                if (found := seconds(text)) is not None:
+                    self.at += 1
+                return found
+
+
+def _ms(value: float | None) -> int | None:
+    if value is None:
+        return None
+    if not abs(value * 1000) < _MOST_MS:
+        raise PromQLError("duration out of range")
+    return round(value * 1000)

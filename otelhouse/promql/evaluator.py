@@ -1,0 +1,231 @@
+"""Evaluates a tree over samples that have been read: one method a kind of node."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from otelhouse.promql import arithmetic, binary
+from otelhouse.promql.aggregation import aggregate
+from otelhouse.promql.errors import ExecutionError, QueryTooLarge
+from otelhouse.promql.functions import calendar, elementwise, histograms, labels, presence, ranges, sorting
+from otelhouse.promql.kernels.instant import newest
+from otelhouse.promql.kernels.stale import any_stale, without_stale
+from otelhouse.promql.notes import Notes
+from otelhouse.promql.reading import Reads, inner_steps, looked_at, read_of
+from otelhouse.promql.settings import Settings, Steps
+from otelhouse.promql.tree import (
+    Aggregate,
+    Binary,
+    Call,
+    Invariant,
+    Negate,
+    Node,
+    Number,
+    Range,
+    Select,
+    String,
+    Subquery,
+)
+from otelhouse.promql.values import Scalar, Text, Value, Vector, Windows, distinct, empty, nameless, without_name
+from schema.arrays import F64, I64
+
+_NATIVE_ONLY = frozenset(
+    ("histogram_avg", "histogram_count", "histogram_sum", "histogram_stddev", "histogram_stdvar")
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Evaluator:
+    """`instant`: the order of rows matters, as it does at the top of an instant query."""
+
+    reads: Reads
+    settings: Settings
+    notes: Notes
+    instant: bool
+
+    def value(self, node: Node, steps: Steps) -> Value:
+        """Raises ExecutionError."""
+        match node:
+            case Number():
+                return Scalar(np.full(steps.count, node.value))
+            case String():
+                return Text(node.value)
+            case Invariant():
+                return _repeated(self.value(node.expr, steps.first), steps.count)
+            case Select():
+                return self._select(node, steps, own_times=False)
+            case Negate():
+                return self._negate(node, steps)
+            case Binary():
+                return self._binary(node, steps)
+            case Aggregate():
+                param = None if node.param is None else self.value(node.param, steps)
+                return aggregate(node, self.vector(node.expr, steps), param, self.notes)
+            case Call():
+                return self._call(node, steps)
+            case Range() | Subquery():
+                raise ExecutionError("a range vector has no value at one time")
+
+    def vector(self, node: Node, steps: Steps) -> Vector:
+        """Of a node of that type."""
+        found = self.value(node, steps)
+        if not isinstance(found, Vector):
+            raise ExecutionError("an instant vector is expected")
+        return found
+
+    def scalar(self, node: Node, steps: Steps) -> F64:
+        """Of a node of that type, float64[steps]."""
+        found = self.value(node, steps)
+        if not isinstance(found, Scalar):
+            raise ExecutionError("a scalar is expected")
+        return found.values
+
+    def text(self, node: Node, steps: Steps) -> str:
+        """Of a node of that type."""
+        found = self.value(node, steps)
+        if not isinstance(found, Text):
+            raise ExecutionError("a string is expected")
+        return found.value
+
+    def windows(self, node: Node, steps: Steps) -> Windows:
+        """Of a range selector, a sub-query, or either in an Invariant."""
+        match node:
+            case Range():
+                ends = looked_at(node.select.offset_ms, node.select.at_ms, steps)
+                read = self.reads.of(read_of(node.select, steps, node.range_ms))
+                offsets, times, values = read.offsets, read.times, read.values
+                if any_stale(bits := values.view(np.uint64)):
+                    offsets, times, values = without_stale(offsets, times, values, bits)
+                found, delta = read.labels, read.delta
+            case Subquery():
+                ends = looked_at(node.offset_ms, node.at_ms, steps)
+                inner = inner_steps(node, steps, self.settings)
+                self._check(1, inner.count)
+                vector = self.vector(node.expr, inner)
+                found, delta = vector.labels, np.zeros(len(vector.labels), np.bool_)
+                offsets = np.concatenate([[0], np.cumsum(vector.present.sum(axis=1))]).astype(np.int64)
+                times, values = np.nonzero(vector.present)[1] * inner.step_ms + inner.start_ms, vector.values[vector.present]
+            case _:
+                raise ExecutionError("a range vector is expected")
+        return Windows(found, offsets, times, values, delta, _times(ends, steps.count), node.range_ms, steps.times)
+
+    def _check(self, series: int, steps: int) -> None:
+        if series * steps > self.settings.max_cells:
+            raise QueryTooLarge(
+                f"the query makes {series} series of {steps} steps, {self.settings.max_cells} points are allowed: "
+                "ask for fewer series, a shorter time or a longer step"
+            )
+
+    def _select(self, node: Select, steps: Steps, own_times: bool) -> Vector:
+        samples = self.reads.of(read_of(node, steps, self.settings.lookback_ms))
+        self._check(len(samples.labels), steps.count)
+        ends = _times(looked_at(node.offset_ms, node.at_ms, steps), steps.count)
+        values, present = np.empty((len(samples.labels), steps.count)), np.empty((len(samples.labels), steps.count), np.bool_)
+        newest(
+            samples.offsets, samples.times, samples.values, ends, self.settings.lookback_ms,
+            samples.values.view(np.uint64), own_times, values, present,
+        )  # fmt: skip
+        return Vector(samples.labels, values, present).pruned()
+
+    def _negate(self, node: Negate, steps: Steps) -> Value:
+        found = self.value(node.expr, steps)
+        if isinstance(found, Scalar):
+            return Scalar(-found.values)
+        if not isinstance(found, Vector):
+            raise ExecutionError("only scalars and instant vectors can be negated")
+        return distinct(Vector(without_name(found.labels), -found.values, found.present))
+
+    def _binary(self, node: Binary, steps: Steps) -> Value:
+        left, right = self.value(node.left, steps), self.value(node.right, steps)
+        match left, right:
+            case Scalar(), Scalar():
+                return Scalar(arithmetic.scalars(node.op, left.values, right.values))
+            case Vector(), Scalar():
+                return binary.with_scalar(node.op, left, right, node.as_bool, swapped=False)
+            case Scalar(), Vector():
+                return binary.with_scalar(node.op, right, left, node.as_bool, swapped=True)
+            case Vector(), Vector():
+                limit = self.settings.max_cells
+                return binary.vectors(node.op, left, right, node.as_bool, node.matching, limit)
+        raise ExecutionError("a binary operator takes scalars and instant vectors")
+
+    def _call(self, node: Call, steps: Steps) -> Value:
+        name, args = node.name, node.args
+        if name in ranges.FUNCTIONS:
+            at = 1 if name == "quantile_over_time" else 0
+            params = [self.scalar(each, steps) for i, each in enumerate(args) if i != at]
+            windows = self.windows(args[at], steps)
+            self._check(len(windows.labels), steps.count)
+            return ranges.over_windows(name, windows, params, self.notes)
+        if name in elementwise.FUNCTIONS:
+            return elementwise.mapped(name, self.vector(args[0], steps), [self.scalar(each, steps) for each in args[1:]])
+        if name in calendar.PARTS:
+            if not args:
+                return Vector([{}], calendar.part(name, steps.times / 1000)[None, :], np.ones((1, steps.count), np.bool_))
+            vector = self.vector(args[0], steps)
+            return nameless(Vector(vector.labels, calendar.part(name, vector.values), vector.present))
+        match name:
+            case "time":
+                return Scalar(steps.times / 1000)
+            case "pi":
+                return Scalar(np.full(steps.count, np.pi))
+            case "scalar":
+                vector = self.vector(args[0], steps)
+                only = vector.present.sum(axis=0) == 1
+                return Scalar(np.where(only, np.where(vector.present, vector.values, 0).sum(axis=0), np.nan))
+            case "vector":
+                return Vector([{}], self.scalar(args[0], steps)[None, :], np.ones((1, steps.count), np.bool_))
+            case "timestamp":
+                return self._timestamp(args[0], steps)
+            case "absent":
+                return presence.absent(args[0], self.vector(args[0], steps).present.any(axis=0))
+            case "absent_over_time":
+                windows = self.windows(args[0], steps)
+                found = ranges.over_windows("present_over_time", windows, [], self.notes)
+                return presence.absent(args[0], found.present.any(axis=0))
+            case "sort" | "sort_desc":
+                vector = self.vector(args[0], steps)
+                return sorting.by_value(vector, name == "sort_desc") if self.instant and steps.count == 1 else vector
+            case "sort_by_label" | "sort_by_label_desc":
+                vector, names = self.vector(args[0], steps), [self.text(each, steps) for each in args[1:]]
+                return sorting.by_label(vector, names, name == "sort_by_label_desc") if self.instant else vector
+            case "label_replace":
+                target, replacement, source, pattern = (self.text(each, steps) for each in args[1:])
+                return labels.replaced(self.vector(args[0], steps), target, replacement, source, pattern)
+            case "label_join":
+                target, separator, *sources = (self.text(each, steps) for each in args[1:])
+                return labels.join(self.vector(args[0], steps), target, separator, sources)
+            case "histogram_quantile":
+                return histograms.quantile(self.scalar(args[0], steps), self.vector(args[1], steps), self.notes)
+            case "histogram_fraction":
+                lower, upper = (self.scalar(each, steps) for each in args[:2])
+                return histograms.fraction(lower, upper, self.vector(args[2], steps), self.notes)
+        if name in _NATIVE_ONLY:
+            return empty(steps.count)  # of floats, nothing
+        raise ExecutionError(f"the function {name}() is not supported")
+
+    def _timestamp(self, argument: Node, steps: Steps) -> Vector:
+        selected = argument.expr if isinstance(argument, Invariant) else argument
+        if isinstance(selected, Select):
+            return nameless(self._select(selected, steps, own_times=True))
+        vector = self.vector(argument, steps)
+        times = np.broadcast_to(steps.times / 1000, vector.values.shape)
+        return nameless(Vector(vector.labels, np.ascontiguousarray(times), vector.present))
+
+
+def _times(ends: Steps, count: int) -> I64:
+    """int64[count]; with an `@` there is one for all."""
+    times = ends.times
+    return times if len(times) == count else np.full(count, times[0])
+
+
+def _repeated(found: Value, count: int) -> Value:
+    match found:
+        case Scalar():
+            return Scalar(np.repeat(found.values, count))
+        case Vector():
+            return Vector(found.labels, found.values.repeat(count, axis=1), found.present.repeat(count, axis=1))
+        case Text():
+            return found

@@ -1,0 +1,69 @@
+"""rate, increase, delta: the change over a window, extrapolated to its ends."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, types
+
+from otelhouse.promql.kernels.signatures import MASK, RESULT, WINDOWS
+
+_THRESHOLD = 1.1
+"""Of the mean distance of samples: if a window's end is farther from its sample, the series begins or ends in between."""
+
+
+@njit(types.void(*WINDOWS, MASK, types.boolean, types.boolean, *RESULT), nogil=True, cache=True)
+def change(offsets, times, values, ends, range_ms, delta, counter, per_second, out, present):
+    """A `counter` counts on after a reset. Series of `delta` temporality are summed over the window instead."""
+    resets = np.empty(64, np.int64)
+    for s in range(len(offsets) - 1):
+        low = high = offsets[s]
+        end = offsets[s + 1]
+        count = 0
+        if counter and not delta[s]:
+            for i in range(offsets[s] + 1, end):
+                if values[i] < values[i - 1]:
+                    if count == len(resets):
+                        longer = np.empty(2 * count, np.int64)
+                        longer[:count] = resets
+                        resets = longer
+                    resets[count] = i
+                    count += 1
+        first_reset = 0
+        for k in range(len(ends)):
+            start = ends[k] - range_ms
+            while high < end and times[high] <= ends[k]:
+                high += 1
+            while low < high and times[low] <= start:
+                low += 1
+            if counter and delta[s]:
+                total = 0.0
+                for i in range(low, high):
+                    total += values[i]
+                present[s, k] = high > low
+                out[s, k] = total / (range_ms / 1000) if per_second else total
+                continue
+            if high - low < 2:
+                present[s, k] = False
+                out[s, k] = 0.0
+                continue
+            found = values[high - 1] - values[low]
+            while first_reset < count and resets[first_reset] <= low:
+                first_reset += 1
+            for r in range(first_reset, count):
+                if resets[r] >= high:
+                    break
+                found += values[resets[r] - 1]
+            sampled = (times[high - 1] - times[low]) / 1000
+            mean = sampled / (high - low - 1)
+            to_start, to_end = (times[low] - start) / 1000, (ends[k] - times[high - 1]) / 1000
+            if to_start >= mean * _THRESHOLD:
+                to_start = mean / 2
+            if counter and found > 0 and values[low] >= 0:
+                to_start = min(to_start, sampled * (values[low] / found))  # a counter was never below zero
+            if to_end >= mean * _THRESHOLD:
+                to_end = mean / 2
+            factor = (sampled + to_start + to_end) / sampled
+            if per_second:
+                factor /= range_ms / 1000
+            present[s, k] = True
+            out[s, k] = found * factor

@@ -1,0 +1,35 @@
+"""Stale markers: the NaN by which Prometheus says that a series has ended."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, types
+
+from otelhouse.promql.kernels.signatures import F64, I64
+
+STALE = np.uint64(0x7FF0000000000002)
+_BITS = types.Array(types.uint64, 1, "C")
+
+
+@njit(types.boolean(_BITS), nogil=True, cache=True)
+def any_stale(bits):
+    """Is there a marker among values, given as their bits?"""
+    for i in range(len(bits)):
+        if bits[i] == STALE:
+            return True
+    return False
+
+
+@njit(types.Tuple((I64, I64, F64))(I64, I64, F64, _BITS), nogil=True, cache=True)
+def without_stale(offsets, times, values, bits):
+    """-> offsets, times, values of samples that are no markers."""
+    kept_offsets, kept_times, kept_values = np.empty_like(offsets), np.empty_like(times), np.empty_like(values)
+    at = 0
+    kept_offsets[0] = 0
+    for s in range(len(offsets) - 1):
+        for i in range(offsets[s], offsets[s + 1]):
+            if bits[i] != STALE:
+                kept_times[at], kept_values[at] = times[i], values[i]
+                at += 1
+        kept_offsets[s + 1] = at
+    return kept_offsets, kept_times[:at].copy(), kept_values[:at].copy()
