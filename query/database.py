@@ -210,7 +210,7 @@ def _explained(error: clickhouse.ClickHouseError) -> QueryError | None:
     log = structlog.get_logger(__name__)
     if code in _BAD_PATTERN:  # the user's fault, who is told
         log.debug("query refused", code=code)
-        return BadInput("attributes: a pattern is not a regular expression that RE2 accepts")
+        return BadInput("a pattern is not a regular expression that RE2 accepts")
     log.warning("query failed", code=code, error=str(error))
     if code in _TOO_MUCH:
         return LimitExceeded("the query reads more than one query may: narrow its time range or add conditions")

@@ -32,7 +32,8 @@ def _column(stream: BufferedReader, rows: int, dtype: np.dtype[Any]) -> npt.NDAr
     for _ in ("name", "type"):
         _exactly(stream, memoryview(bytearray(_number(stream))))
     values = np.empty(rows, dtype)
-    _exactly(stream, memoryview(values).cast("B") if rows else memoryview(b""))
+    if rows:
+        _exactly(stream, values.view(np.uint8).data)
     return values
 
 

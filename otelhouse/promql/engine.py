@@ -55,7 +55,8 @@ async def evaluate(text: str, storage: Storage, at: Steps, settings: Settings) -
     tree = build(text, at, settings)
     kind = type_of(tree)
     if not at.instant and kind not in (Type.SCALAR, Type.VECTOR):
-        raise PromQLError(f'invalid expression type "{kind.value}" for range query, must be Scalar or instant Vector')
+        told = "range vector" if kind is Type.MATRIX else kind.value
+        raise PromQLError(f'invalid expression type "{told}" for range query, must be Scalar or instant Vector')
     reads = await read_all(tree, at, storage, settings)
     evaluator = Evaluator(reads, settings, Notes(), at.instant)
     return await asyncio.to_thread(_result, evaluator, tree, kind, at)

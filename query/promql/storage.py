@@ -8,15 +8,17 @@ from io import BufferedReader
 
 import numpy as np
 
+from otelhouse.promql.errors import PromQLError
 from otelhouse.promql.selectors import NAME_LABEL, MatchType, Selector
 from otelhouse.promql.storage import Samples
 from query.database import Database
-from query.errors import Unavailable
+from query.errors import BadInput, QueryError, Unavailable
 from query.native import BrokenBlock, blocks
 from query.plan.tree import Alias, Column, Expression, Param, Select, call
 from query.promql.assemble import Chunks, assemble
 from query.promql.budget import Budget
 from query.promql.matching import Matched, days_since, ids_of, matched
+from query.read.estimate import rows_to_read
 from query.source import Days, Range, source
 
 _FEW = 500
@@ -37,6 +39,15 @@ class TenantSamples:
 
     async def select(self, selector: Selector, start_ms: int, end_ms: int) -> Samples:
         """Samples with start_ms < time <= end_ms of all series that have any there."""
+        try:
+            return await self._select(selector, start_ms, end_ms)
+        except BadInput as error:
+            raise PromQLError(str(error)) from None
+        except QueryError:
+            self.budget.seconds_left()  # that the time is out says more than what failed of it
+            raise
+
+    async def _select(self, selector: Selector, start_ms: int, end_ms: int) -> Samples:
         days = days_since(start_ms)
         most = self.budget.series_left + 1
         series = await matched(self.database, self.tenant, [selector], days, most, self.budget.seconds_left())
@@ -45,31 +56,30 @@ class TenantSamples:
             return _samples(series, Chunks())
         read = self._read(selector, series, days, start_ms, end_ms)
         await self._check(read, len(series.ids) * (end_ms - start_ms) // 1000)
-        chunks = Chunks()
 
-        def collect(stream: BufferedReader) -> None:
+        def collect(stream: BufferedReader) -> Samples:
+            chunks = Chunks()
             for ids, times, bits in blocks(stream, _COLUMNS):
                 self.budget.take_samples(len(times))
                 chunks.add(ids, times, bits)
+            return _samples(series, chunks)
 
         try:
-            await self.database.read(read, "Native", collect, self._limits(), self.budget.seconds_left())
+            return await self.database.read(read, "Native", collect, self._limits(), self.budget.seconds_left())
         except BrokenBlock:
             raise Unavailable("the storage broke off: try again") from None
-        return _samples(series, chunks)
 
     async def _check(self, read: Select, at_a_second: int) -> None:
         """Refuse before the first sample is read what has more samples than may be read.
 
-        `at_a_second`: what there would be at a sample a second. Where that is few there is nothing to ask about; else how
-        many rows the index leaves is asked first, which takes milliseconds, and only if that is too many the number itself.
+        `at_a_second`: what there would be at a sample a second. Where that is few there is nothing to ask about; else
+        how many rows the index leaves is asked first, which takes milliseconds, and if that is too many the number.
         """
         left = self.budget.samples_left
         if at_a_second <= left:
             return
         limits, seconds = self._limits(), self.budget.seconds_left()
-        estimate = await self.database.read(read, "TabSeparated", _rows_to_read, limits, seconds, explain="ESTIMATE")
-        if estimate <= left:
+        if await rows_to_read(self.database, read, limits, seconds) <= left:
             return
         count = Select((Alias(call("count"), "rows"),), read.source, read.where)
         self.budget.refuse_samples(await self.database.read(count, "TabSeparated", _number, limits, seconds))
@@ -101,11 +111,6 @@ def _whole_metric(selector: Selector) -> bool:
 
 def _clamped(milliseconds: int) -> int:
     return min(max(milliseconds, 0), _LATEST)
-
-
-def _rows_to_read(stream: BufferedReader) -> int:
-    """Of EXPLAIN ESTIMATE: database, table, parts, rows, marks."""
-    return sum(int(line.split(b"\t")[3]) for line in stream if line.split(b"\t")[1:2] == [b"samples"])
 
 
 def _number(stream: BufferedReader) -> int:
