@@ -126,8 +126,8 @@ def _subquery(node: Any, parsed: Parsed) -> Tree:
 
 
 def _time(node: Any, parsed: Parsed) -> Tree:
-    at, words = node.at, {promql_parser.AtModifierType.Start: "start", promql_parser.AtModifierType.End: "end"}
-    start_or_end = words.get(at.type) if at is not None else None
+    at, words = node.at, {"AtModifierType.Start": "start", "AtModifierType.End": "end"}
+    start_or_end = words.get(str(at.type)) if at is not None else None
     timestamp = parsed.at_ms[round(at.at.timestamp())] if at is not None and start_or_end is None else None
     return {"offset": _ms(node.offset), "timestamp": timestamp, "startOrEnd": start_or_end}
 
