@@ -21,7 +21,6 @@ class Chunks:
     times: list[I64] = field(default_factory=list)
     bits: list[U64] = field(default_factory=list)
     heads: list[tuple[U64, I64, I64]] = field(default_factory=list)
-    rows: int = 0
 
     def add(self, series: U64, times: I64, bits: U64) -> None:
         """A block: columns of one length."""
@@ -29,7 +28,11 @@ class Chunks:
         self.heads.append((series[starts], times[starts], starts))
         self.times.append(times)
         self.bits.append(bits)
-        self.rows += len(times)
+
+    def series(self) -> U64:
+        """Those that there are samples of, ascending, each once."""
+        heads = [series for series, _, _ in self.heads]
+        return np.unique(np.concatenate(heads)) if heads else np.empty(0, np.uint64)
 
 
 def assemble(chunks: Chunks, ids: U64) -> tuple[I64, I64, F64]:

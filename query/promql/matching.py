@@ -1,35 +1,26 @@
-"""The series that a selector finds, with their labels."""
+"""The series that a selector finds: where they are looked for, and their labels."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from io import BufferedReader
+from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from otelhouse.promql.selectors import NAME_LABEL, Selector
 from query.database import Database
-from query.plan.tree import Alias, Column, Expression, Select, any_of
+from query.plan.tree import Alias, Column, Expression, Param, Select, call
+from query.promql.known import Described
 from query.read.series import selects
 from query.source import Days, source
-from schema.arrays import U64, Mask
 
-DELTA = "delta"
+FEW = 500
+"""So many values go as parameters; more are found again by the server, since an address has its limits."""
+_DELTA = "delta"
 _FAR = 65_535  # ClickHouse's last day
 _DAY_MS = 86_400_000
 _AS_COLUMNS = {"output_format_arrow_low_cardinality_as_dictionary": 1, "output_format_arrow_string_as_string": 1}
-
-
-@dataclass(frozen=True, slots=True)
-class Matched:
-    """Series by ascending id, each once; `labels` with `__name__`; `delta`: of delta temporality."""
-
-    ids: U64
-    metrics: list[str]
-    labels: list[dict[str, str]]
-    delta: Mask
 
 
 def days_since(start_ms: int) -> Days:
@@ -40,48 +31,52 @@ def days_since(start_ms: int) -> Days:
     return Days(min(max(start_ms // _DAY_MS - 1, 0), _FAR), _FAR)
 
 
-async def matched(
-    database: Database, tenant: str, selectors: Sequence[Selector], days: Days, most: int, seconds: float
-) -> Matched:
-    """At most `most` series that any of the selectors finds. Raises QueryError."""
-    select = Select(
-        (
-            Alias(Column("series"), "f_series"),
-            Alias(Column("metric"), "f_metric"),
-            Alias(Column("labels"), "f_labels"),
-            Alias(Column("temporality"), "f_temporality"),
-        ),
-        source("series", tenant, days=days),
-        where=(any_of(*map(selects, selectors)),),
-        limit_by=(1, (Column("series"),)),
-        limit=most,
-    )
-    limits = {**_AS_COLUMNS, "max_result_rows": most, "max_execution_time": seconds}
-    found: Matched = await database.read(select, "ArrowStream", _matched, limits, seconds)
-    return found
-
-
-def ids_of(tenant: str, selector: Selector, days: Days) -> Expression:
-    """The ids, as the right side of `in`."""
+def ids_of(tenant: str, selector: Selector, days: Days) -> Select:
+    """Their ids, as the right side of `in`."""
     chosen = source("series", tenant, days=days)
     return Select((Alias(Column("series"), "id"),), chosen, where=(selects(selector),))
 
 
-def _matched(stream: BufferedReader) -> Matched:
-    table = pa.ipc.open_stream(stream).read_all().combine_chunks()
-    ids = table.column("f_series").to_numpy()
-    order = np.argsort(ids)
-    table = table.take(pa.array(order))
-    metrics = _words(table.column("f_metric"))
+async def names_of(
+    database: Database, tenant: str, selector: Selector, days: Days, limits: dict[str, Any]
+) -> list[str]:
+    """The different names of their metrics, at most FEW + 1."""
+    chosen = source("series", tenant, days=days)
+    select = Select((Alias(Column("metric"), "f"),), chosen, where=(selects(selector),), limit=FEW + 1, distinct=True)
+    table: pa.Table = await database.read(select, "ArrowStream", _table, {**_AS_COLUMNS, **limits})
+    return _words(table.column(0))
+
+
+async def described(
+    database: Database, tenant: str, selector: Selector, days: Days, ids: list[int], limits: dict[str, Any]
+) -> list[tuple[int, Described]]:
+    """Labels of these series, and where those are many, of all that the selector finds; each once."""
+    where: tuple[Expression, ...] = (selects(selector),)
+    if len(ids) <= FEW:
+        where = (*where, call("in", Column("series"), Param("Array(UInt64)", ids)))
+    columns = tuple(Alias(Column(name), f"f_{name}") for name in ("series", "metric", "labels", "temporality"))
+    once = (1, (Column("series"),))
+    select = Select(columns, source("series", tenant, days=days), where=where, limit_by=once)
+
+    def read(stream: BufferedReader) -> list[tuple[int, Described]]:
+        return list(_described(_table(stream)))
+
+    return await database.read(select, "ArrowStream", read, {**_AS_COLUMNS, **limits})
+
+
+def _table(stream: BufferedReader) -> pa.Table:
+    return pa.ipc.open_stream(stream).read_all().combine_chunks()
+
+
+def _described(table: pa.Table) -> Iterator[tuple[int, Described]]:
+    metrics, temporalities = _words(table.column("f_metric")), _words(table.column("f_temporality"))
     maps = table.column("f_labels").combine_chunks()
-    ends = maps.offsets.to_numpy().tolist()
+    ends = maps.offsets.to_pylist()
     keys, values = _words(maps.keys), _words(maps.items)
-    labels = []
-    for place, metric in enumerate(metrics):
+    for place, series in enumerate(table.column("f_series").to_pylist()):
         part = slice(ends[place] - ends[0], ends[place + 1] - ends[0])
-        labels.append({NAME_LABEL: metric, **dict(zip(keys[part], values[part], strict=True))})
-    delta = np.array([each == DELTA for each in _words(table.column("f_temporality"))], np.bool_)
-    return Matched(ids[order], metrics, labels, delta)
+        labels = {NAME_LABEL: metrics[place], **dict(zip(keys[part], values[part], strict=True))}
+        yield series, Described(labels, temporalities[place] == _DELTA)
 
 
 def _words(column: pa.Array | pa.ChunkedArray) -> list[str]:

@@ -15,6 +15,7 @@ from otelhouse.promql.engine import Result, evaluate
 from otelhouse.promql.settings import Settings, Steps
 from query.database import Database
 from query.promql.budget import Budget, TimedOut
+from query.promql.known import KnownSeries
 from query.promql.storage import TenantSamples
 
 _LONGEST_TEXT = 1_000
@@ -38,6 +39,7 @@ class Expressions:
         self._database = database
         self._clock = clock
         self._settings = settings
+        self._known = KnownSeries()
         self._turns: dict[str, _Turns] = {}
 
     @property
@@ -80,7 +82,7 @@ class Expressions:
             max_samples=limits.max_samples,
             max_series=limits.max_series,
         )
-        storage = TenantSamples(self._database, tenant, budget)
+        storage = TenantSamples(self._database, tenant, self._known, budget)
         try:
             return await asyncio.wait_for(evaluate(text, storage, at, settings), budget.seconds_left())
         except TimeoutError:

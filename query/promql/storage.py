@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from dataclasses import dataclass
 from io import BufferedReader
+from typing import Any
 
 import numpy as np
 
@@ -17,24 +19,26 @@ from query.native import BrokenBlock, blocks
 from query.plan.tree import Alias, Column, Expression, Param, Select, call
 from query.promql.assemble import Chunks, assemble
 from query.promql.budget import Budget
-from query.promql.matching import Matched, days_since, ids_of, matched
+from query.promql.known import Described, KnownSeries
+from query.promql.matching import FEW, days_since, described, ids_of, names_of
 from query.read.estimate import rows_to_read
 from query.source import Days, Range, source
+from schema.arrays import U64
 
-_FEW = 500
-"""So many ids go as a parameter; more are found again by the server, since an address has its limits."""
+_SHORT_MS = 900_000
+"""Ranges of which no more is read than a query may take, or little more: what is too much shows as it comes."""
 _NS = 1_000_000
 _LATEST = 2**63 // _NS - 1
 _COLUMNS = (np.uint64, np.int64, np.uint64)
-_NO_LIMIT = {"max_result_rows": 0, "max_result_bytes": 0}
 
 
 @dataclass(frozen=True, slots=True)
 class TenantSamples:
-    """The evaluator's Storage. Raises QueryError."""
+    """The evaluator's Storage. Raises PromQLError and QueryError."""
 
     database: Database
     tenant: str
+    known: KnownSeries
     budget: Budget
 
     async def select(self, selector: Selector, start_ms: int, end_ms: int) -> Samples:
@@ -48,65 +52,77 @@ class TenantSamples:
             raise
 
     async def _select(self, selector: Selector, start_ms: int, end_ms: int) -> Samples:
+        """One query where it is small: which series these are is known from before, or asked afterwards."""
         days = days_since(start_ms)
-        most = self.budget.series_left + 1
-        series = await matched(self.database, self.tenant, [selector], days, most, self.budget.seconds_left())
-        self.budget.take_series(len(series.ids))
-        if not len(series.ids):
-            return _samples(series, Chunks())
-        read = self._read(selector, series, days, start_ms, end_ms)
-        await self._check(read, len(series.ids) * (end_ms - start_ms) // 1000)
+        read = await self._read(selector, days, start_ms, end_ms)
+        if end_ms - start_ms > _SHORT_MS:
+            await self._check(read)
+        chunks, ids = await self._chunks(read)
+        found = await self._described(selector, days, ids)
+        return await asyncio.to_thread(_samples, chunks, ids, found, _metric(selector))
 
-        def collect(stream: BufferedReader) -> Samples:
+    async def _read(self, selector: Selector, days: Days, start_ms: int, end_ms: int) -> Select:
+        name = _metric(selector)
+        names = (
+            [name] if name is not None else await names_of(self.database, self.tenant, selector, days, self._limits())
+        )
+        where: list[Expression] = []
+        if len(names) <= FEW:
+            hashes = sorted({zlib.crc32(each.encode()) for each in names})
+            where.append(call("in", Column("metric_hash"), Param("Array(UInt32)", hashes)))
+        if name is None or len(selector) > 1:
+            where.append(call("in", Column("series"), ids_of(self.tenant, selector, days)))
+        between = Range(_clamped(start_ms + 1) * _NS, _clamped(end_ms) * _NS)
+        columns = tuple(Alias(Column(each), f"f_{each}") for each in ("series", "time", "bits"))
+        return Select(columns, source("samples", self.tenant, between, days), where=tuple(where))
+
+    async def _check(self, read: Select) -> None:
+        """Refuse before the first sample is read what has more samples than may be read.
+
+        How many rows the index leaves is known within milliseconds; only if they are too many is the number asked for.
+        """
+        left, limits = self.budget.samples_left, self._limits()
+        if await rows_to_read(self.database, read, limits, self.budget.seconds_left()) > left:
+            count = Select((Alias(call("count"), "rows"),), read.source, read.where)
+            seconds = self.budget.seconds_left()
+            self.budget.refuse_samples(await self.database.read(count, "TabSeparated", _number, limits, seconds))
+
+    async def _chunks(self, read: Select) -> tuple[Chunks, U64]:
+        """The samples as they come, and of which series they are."""
+
+        def collect(stream: BufferedReader) -> tuple[Chunks, U64]:
             chunks = Chunks()
-            for ids, times, bits in blocks(stream, _COLUMNS):
+            for series, times, bits in blocks(stream, _COLUMNS):
                 self.budget.take_samples(len(times))
-                chunks.add(ids, times, bits)
-            return _samples(series, chunks)
+                chunks.add(series, times, bits)
+            ids = chunks.series()
+            self.budget.take_series(len(ids))
+            return chunks, ids
 
         try:
             return await self.database.read(read, "Native", collect, self._limits(), self.budget.seconds_left())
         except BrokenBlock:
             raise Unavailable("the storage broke off: try again") from None
 
-    async def _check(self, read: Select, at_a_second: int) -> None:
-        """Refuse before the first sample is read what has more samples than may be read.
+    async def _described(self, selector: Selector, days: Days, ids: U64) -> list[Described | None]:
+        wanted = ids.tolist()
+        found = self.known.find(self.tenant, wanted)
+        if missing := [each for each, labels in zip(wanted, found, strict=True) if labels is None]:
+            told = await described(self.database, self.tenant, selector, days, missing, self._limits())
+            self.known.add(self.tenant, told)
+            by_id = dict(told)
+            found = [by_id.get(each) if labels is None else labels for each, labels in zip(wanted, found, strict=True)]
+        return found
 
-        `at_a_second`: what there would be at a sample a second. Where that is few there is nothing to ask about; else
-        how many rows the index leaves is asked first, which takes milliseconds, and if that is too many the number.
-        """
-        left = self.budget.samples_left
-        if at_a_second <= left:
-            return
-        limits, seconds = self._limits(), self.budget.seconds_left()
-        if await rows_to_read(self.database, read, limits, seconds) <= left:
-            return
-        count = Select((Alias(call("count"), "rows"),), read.source, read.where)
-        self.budget.refuse_samples(await self.database.read(count, "TabSeparated", _number, limits, seconds))
-
-    def _limits(self) -> dict[str, float]:
-        return {**_NO_LIMIT, "max_execution_time": self.budget.seconds_left()}
-
-    def _read(self, selector: Selector, series: Matched, days: Days, start_ms: int, end_ms: int) -> Select:
-        hashes = sorted({zlib.crc32(name.encode()) for name in set(series.metrics)})
-        where: list[Expression] = []
-        if len(hashes) <= _FEW:
-            where.append(call("in", Column("metric_hash"), Param("Array(UInt32)", hashes)))
-        if len(series.ids) <= _FEW:
-            where.append(call("in", Column("series"), Param("Array(UInt64)", series.ids.tolist())))
-        elif not _whole_metric(selector):
-            where.append(call("in", Column("series"), ids_of(self.tenant, selector, days)))
-        between = Range(_clamped(start_ms + 1) * _NS, _clamped(end_ms) * _NS)
-        return Select(
-            tuple(Alias(Column(name), f"f_{name}") for name in ("series", "time", "bits")),
-            source("samples", self.tenant, between, days),
-            where=tuple(where),
-        )
+    def _limits(self) -> dict[str, Any]:
+        """A query's answer is as large as the budget allows, which is looked at as it comes."""
+        return {"max_result_rows": 0, "max_result_bytes": 0, "max_execution_time": self.budget.seconds_left()}
 
 
-def _whole_metric(selector: Selector) -> bool:
-    """Whether it asks for all series of a metric: then a sample that was read is one that was meant."""
-    return [(each.name, each.type) for each in selector] == [(NAME_LABEL, MatchType.EQUAL)]
+def _metric(selector: Selector) -> str | None:
+    """The name that all its series have; None if the selector does not say."""
+    named = (each.value for each in selector if each.name == NAME_LABEL and each.type is MatchType.EQUAL)
+    return next(named, None)
 
 
 def _clamped(milliseconds: int) -> int:
@@ -117,9 +133,14 @@ def _number(stream: BufferedReader) -> int:
     return int(stream.read())
 
 
-def _samples(series: Matched, chunks: Chunks) -> Samples:
-    offsets, times, values = assemble(chunks, series.ids)
-    some = np.flatnonzero(np.diff(offsets))
-    labels = [series.labels[place] for place in some.tolist()]
-    starts = np.concatenate((offsets[some], offsets[-1:]))
-    return Samples(labels, starts, times, values, series.delta[some])
+def _samples(chunks: Chunks, ids: U64, found: list[Described | None], metric: str | None) -> Samples:
+    """Without series that nothing describes, and those of another metric whose name has the same hash."""
+    kept = [
+        place
+        for place, each in enumerate(found)
+        if each is not None and (metric is None or each.labels[NAME_LABEL] == metric)
+    ]
+    series = [each for place in kept if (each := found[place]) is not None]
+    offsets, times, values = assemble(chunks, ids[kept])
+    delta = np.array([each.delta for each in series], np.bool_)
+    return Samples([each.labels for each in series], offsets, times, values, delta)

@@ -281,14 +281,19 @@ def test_an_expression_is_formatted_and_parsed(tenant: Tenant) -> None:
             "args": [{
                 "type": "matrixSelector", "name": "foo", "range": 300_000, "offset": -60_000, "timestamp": 10_000,
                 "startOrEnd": None,
-                "matchers": [{"name": "b", "type": "=~", "value": "c|d"}, {"name": "__name__", "type": "=", "value": "foo"}],
+                "matchers": [
+                    {"name": "b", "type": "=~", "value": "c|d"},
+                    {"name": "__name__", "type": "=", "value": "foo"},
+                ],
             }],
         },
     }  # fmt: skip
 
 
 def test_a_binary_expression_is_parsed_with_its_matching(tenant: Tenant) -> None:
-    tree = ask(tenant, "parse_query", {"query": "-a * on (x) group_left (y) (last_over_time(b[5m:1m] @ end()) > bool 1)"})
+    tree = ask(
+        tenant, "parse_query", {"query": "-a * on (x) group_left (y) (last_over_time(b[5m:1m] @ end()) > bool 1)"}
+    )
     assert tree["matching"] == {"card": "many-to-one", "include": ["y"], "labels": ["x"], "on": True}
     assert tree["lhs"] == {"type": "unaryExpr", "op": "-", "expr": tree["lhs"]["expr"]}
     inner = tree["rhs"]["expr"]
@@ -304,7 +309,10 @@ def _send(tenant: Tenant, method: str, path: str, **headers: str) -> httpx.Respo
 def test_methods_and_paths_that_are_not_there(tenant: Tenant) -> None:
     assert _send(tenant, "DELETE", "query").status_code == 405
     assert _send(tenant, "POST", "label/a/values").status_code == 405
-    assert (_send(tenant, "GET", "nothing").status_code, _send(tenant, "GET", "a/b").text) == (404, "404 page not found\n")
+    assert (_send(tenant, "GET", "nothing").status_code, _send(tenant, "GET", "a/b").text) == (
+        404,
+        "404 page not found\n",
+    )
 
 
 def test_a_large_answer_is_compressed_for_whom_it_suits(shop: Tenant) -> None:
