@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 from otelhouse.promql.errors import ExecutionError
 from otelhouse.promql.kernels import groups, ranked
 from otelhouse.promql.notes import Notes
-from otelhouse.promql.numbers import shortest
+from otelhouse.promql.numbers import general, shortest
 from otelhouse.promql.ratio import in_ratio
 from otelhouse.promql.tree import Aggregate
 from otelhouse.promql.values import NAME, Labels, Scalar, Text, Value, Vector, empty
@@ -85,7 +84,7 @@ def ordered(group: I64, count: int) -> tuple[I64, I64]:
 
 def _whole(wanted: F64) -> I64:
     if not (np.abs(wanted) < _INT64).all():
-        raise ExecutionError(f"Scalar value {shortest(float(wanted[~(np.abs(wanted) < _INT64)][0]))} overflows int64")
+        raise ExecutionError(f"Scalar value {general(float(wanted[~(np.abs(wanted) < _INT64)][0]))} overflows int64")
     return wanted.astype(np.int64)
 
 
@@ -98,7 +97,7 @@ def _chosen(node: Aggregate, vector: Vector, wanted: I64) -> Vector:
     else:
         ranked.best(vector.values, vector.present, order, bounds, wanted, node.op == "topk", chosen)
     found = Vector(vector.labels, vector.values, chosen)
-    if len(wanted) > 1:
+    if len(wanted) != 1:
         return found.pruned()
     # An instant query shows them best first, group by group.
     keys = vector.values[:, 0] * (-1 if node.op == "topk" else 1) if node.op != "limitk" else np.zeros(len(group))
@@ -124,8 +123,8 @@ def _count_values(node: Aggregate, vector: Vector, label: str) -> Vector:
 
 
 def _warn_quantile(wanted: F64, notes: Notes) -> None:
-    for each in np.unique(wanted[~((wanted >= 0) & (wanted <= 1))]).tolist():
-        notes.warn(f"quantile value should be between 0 and 1, got {'NaN' if math.isnan(each) else shortest(each)}")
+    if wanted.size and not 0 <= (last := float(wanted[-1])) <= 1:  # Prometheus tells of the last step only
+        notes.warn(f"quantile value should be between 0 and 1, got {general(last)}")
 
 
 def _capped(wanted: F64, notes: Notes) -> F64:
@@ -133,5 +132,5 @@ def _capped(wanted: F64, notes: Notes) -> F64:
         raise ExecutionError("Ratio value NaN is not a number")
     for each in np.unique(wanted[np.abs(wanted) > 1]).tolist():
         limit = 1 if each > 0 else -1
-        notes.warn(f"ratio value should be between -1 and 1, got {shortest(each)}, capping to {limit}")
+        notes.warn(f"ratio value should be between -1 and 1, got {general(each)}, capping to {limit}")
     return np.clip(wanted, -1, 1)

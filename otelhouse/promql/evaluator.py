@@ -182,9 +182,7 @@ class Evaluator:
             case "absent":
                 return presence.absent(args[0], self.vector(args[0], steps).present.any(axis=0))
             case "absent_over_time":
-                windows = self.windows(args[0], steps)
-                found = ranges.over_windows("present_over_time", windows, [], self.notes)
-                return presence.absent(args[0], found.present.any(axis=0))
+                return presence.absent(args[0], ranges.any_present(self.windows(args[0], steps)))
             case "sort" | "sort_desc":
                 vector = self.vector(args[0], steps)
                 return sorting.by_value(vector, name == "sort_desc") if self.instant and steps.count == 1 else vector
@@ -203,6 +201,7 @@ class Evaluator:
                 lower, upper = (self.scalar(each, steps) for each in args[:2])
                 return histograms.fraction(lower, upper, self.vector(args[2], steps), self.notes)
         if name in _NATIVE_ONLY:
+            self.vector(args[0], steps)
             return empty(steps.count)  # of floats, nothing
         raise ExecutionError(f"the function {name}() is not supported")
 

@@ -64,6 +64,6 @@ FUNCTIONS: dict[str, Callable[..., F64]] = {
     "asinh": np.arcsinh,
     "acosh": np.arccosh,
     "atanh": np.arctanh,
-    "deg": np.rad2deg,
-    "rad": np.deg2rad,
+    "deg": lambda values: values * 180 / np.pi,
+    "rad": lambda values: values * np.pi / 180,
 }

@@ -8,7 +8,7 @@ import numpy as np
 
 from otelhouse.promql.errors import ExecutionError
 from otelhouse.promql.kernels import last_two, over_time, quantiles, rate, regression, smoothing
-from otelhouse.promql.numbers import shortest
+from otelhouse.promql.numbers import general
 from otelhouse.promql.notes import Notes
 from otelhouse.promql.values import NAME, Vector, Windows, distinct, without_name
 from schema.arrays import F64, Mask
@@ -30,6 +30,14 @@ def over_windows(name: str, windows: Windows, params: list[F64], notes: Notes) -
     if name in KEEP_NAME or len({each.get(NAME) for each in windows.labels}) <= 1:
         return Vector(labels, out, present).pruned()  # no two can have become the same
     return distinct(Vector(labels, out, present))
+
+
+def any_present(windows: Windows) -> Mask:
+    """bool[steps]: has any window of the step a sample?"""
+    out = np.empty((len(windows.labels), len(windows.ends)))
+    present = np.empty(out.shape, np.bool_)
+    over_time.over_time(*_samples(windows), over_time.COUNT, out, present)
+    return present.any(axis=0)
 
 
 def _samples(windows: Windows) -> tuple[object, ...]:
@@ -82,7 +90,7 @@ def _smoothing(windows: Windows, params: list[F64], out: F64, present: Mask) -> 
     if windows.labels:
         for factor, kind in zip(params, ("smoothing", "trend"), strict=True):
             if (wrong := factor[~((factor > 0) & (factor < 1))]).size:
-                raise ExecutionError(f"invalid {kind} factor. Expected: 0 < factor < 1, got: {shortest(wrong[0])}")
+                raise ExecutionError(f"invalid {kind} factor. Expected: 0 < factor < 1, got: {general(wrong[0])}")
     smoothing.smoothed(*_samples(windows), params[0], params[1], out, present)
 
 
@@ -118,7 +126,7 @@ FUNCTIONS: dict[str, Fill] = {
 
 def _remark(name: str, windows: Windows, params: list[F64], present: Mask, notes: Notes) -> None:
     if name in ("rate", "increase"):
-        some = np.flatnonzero(np.diff(windows.offsets) > 0).tolist()
+        some = np.flatnonzero(present.any(axis=1)).tolist()
         for metric in dict.fromkeys(windows.labels[i].get(NAME, "") for i in some):
             if metric and not metric.endswith(_COUNTERS):
                 notes.inform(
@@ -126,4 +134,4 @@ def _remark(name: str, windows: Windows, params: list[F64], present: Mask, notes
                 )
     if name == "quantile_over_time" and present.any():
         for each in np.unique(params[0][~((params[0] >= 0) & (params[0] <= 1))]).tolist():
-            notes.warn(f"quantile value should be between 0 and 1, got {shortest(each)}")
+            notes.warn(f"quantile value should be between 0 and 1, got {general(each)}")

@@ -10,7 +10,7 @@ from otelhouse.promql.kernels.stale import STALE
 _BITS = types.Array(types.uint64, 1, "C")
 
 
-@njit(types.void(*WINDOWS, _BITS, types.boolean, *RESULT), nogil=True, cache=True)
+@njit(types.void(*WINDOWS, _BITS, types.boolean, *RESULT), nogil=True, cache=True, error_model="numpy")
 def newest(offsets, times, values, ends, lookback_ms, bits, own_times, out, present):
     """`own_times`: the sample's time in seconds instead of its value. `bits` are the values' own."""
     for s in range(len(offsets) - 1):

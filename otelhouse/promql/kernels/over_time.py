@@ -15,7 +15,7 @@ SUM, AVG, MIN, MAX, COUNT, FIRST, LAST, STDDEV, STDVAR, CHANGES, RESETS, MAX_TIM
 """What to compute of a window; the times are those of its extreme samples, in seconds."""
 
 
-@njit("float64(float64[::1], int64, int64)", nogil=True, cache=True)
+@njit("float64(float64[::1], int64, int64)", nogil=True, cache=True, error_model="numpy")
 def total(values, low, high):
     """Compensated."""
     found, lost = 0.0, 0.0
@@ -24,7 +24,7 @@ def total(values, low, high):
     return found if math.isinf(found) else found + lost
 
 
-@njit("float64(float64[::1], int64, int64)", nogil=True, cache=True)
+@njit("float64(float64[::1], int64, int64)", nogil=True, cache=True, error_model="numpy")
 def mean(values, low, high):
     """By the sum; from where that overflows, incrementally."""
     found, lost = values[low], 0.0
@@ -45,7 +45,7 @@ def mean(values, low, high):
     return found / (high - low) + lost / (high - low)
 
 
-@njit("float64(float64[::1], int64, int64)", nogil=True, cache=True)
+@njit("float64(float64[::1], int64, int64)", nogil=True, cache=True, error_model="numpy")
 def variance(values, low, high):
     """Of the whole population, by Welford's way, compensated."""
     middle, middle_lost, squares, squares_lost = 0.0, 0.0, 0.0, 0.0
@@ -56,7 +56,7 @@ def variance(values, low, high):
     return (squares + squares_lost) / (high - low)
 
 
-@njit("int64(float64[::1], int64, int64, boolean, boolean)", nogil=True, cache=True)
+@njit("int64(float64[::1], int64, int64, boolean, boolean)", nogil=True, cache=True, error_model="numpy")
 def extreme(values, low, high, largest, newest):
     """Where the largest (smallest) stands: of equal ones the newest, or the oldest. NaN only if there is nothing else."""
     at = low
@@ -68,7 +68,7 @@ def extreme(values, low, high, largest, newest):
     return at
 
 
-@njit("int64(float64[::1], int64, int64)", nogil=True, cache=True)
+@njit("int64(float64[::1], int64, int64)", nogil=True, cache=True, error_model="numpy")
 def changes(values, low, high):
     """How often a value differs from the one before; NaN does not differ from NaN."""
     found = 0
@@ -78,7 +78,7 @@ def changes(values, low, high):
     return found
 
 
-@njit("int64(float64[::1], int64, int64)", nogil=True, cache=True)
+@njit("int64(float64[::1], int64, int64)", nogil=True, cache=True, error_model="numpy")
 def resets(values, low, high):
     """How often a value is less than the one before."""
     found = 0
@@ -87,7 +87,7 @@ def resets(values, low, high):
     return found
 
 
-@njit(types.float64(types.int64, I64, F64, types.int64, types.int64), nogil=True, cache=True)
+@njit(types.float64(types.int64, I64, F64, types.int64, types.int64), nogil=True, cache=True, error_model="numpy")
 def reduced(what, times, values, low, high):
     """Of a window that is not empty."""
     if what == SUM:
@@ -117,7 +117,7 @@ def reduced(what, times, values, low, high):
     return times[extreme(values, low, high, what == MAX_TIME, True)] / 1000
 
 
-@njit(types.void(*WINDOWS, types.int64, *RESULT), nogil=True, cache=True)
+@njit(types.void(*WINDOWS, types.int64, *RESULT), nogil=True, cache=True, error_model="numpy")
 def over_time(offsets, times, values, ends, range_ms, what, out, present):
     """Windows without samples have no value."""
     for s in range(len(offsets) - 1):

@@ -11,7 +11,7 @@ _THRESHOLD = 1.1
 """Of the mean distance of samples: if a window's end is farther from its sample, the series begins or ends in between."""
 
 
-@njit(types.void(*WINDOWS, MASK, types.boolean, types.boolean, *RESULT), nogil=True, cache=True)
+@njit(types.void(*WINDOWS, MASK, types.boolean, types.boolean, *RESULT), nogil=True, cache=True, error_model="numpy")
 def change(offsets, times, values, ends, range_ms, delta, counter, per_second, out, present):
     """A `counter` counts on after a reset. Series of `delta` temporality are summed over the window instead."""
     resets = np.empty(64, np.int64)

@@ -11,7 +11,7 @@ STALE = np.uint64(0x7FF0000000000002)
 _BITS = types.Array(types.uint64, 1, "C")
 
 
-@njit(types.boolean(_BITS), nogil=True, cache=True)
+@njit(types.boolean(_BITS), nogil=True, cache=True, error_model="numpy")
 def any_stale(bits):
     """Is there a marker among values, given as their bits?"""
     for i in range(len(bits)):
@@ -20,7 +20,7 @@ def any_stale(bits):
     return False
 
 
-@njit(types.Tuple((I64, I64, F64))(I64, I64, F64, _BITS), nogil=True, cache=True)
+@njit(types.Tuple((I64, I64, F64))(I64, I64, F64, _BITS), nogil=True, cache=True, error_model="numpy")
 def without_stale(offsets, times, values, bits):
     """-> offsets, times, values of samples that are no markers."""
     kept_offsets, kept_times, kept_values = np.empty_like(offsets), np.empty_like(times), np.empty_like(values)
