@@ -31,7 +31,7 @@ def with_scalar(op: str, vector: Vector, scalar: Scalar, as_bool: bool, swapped:
 def vectors(op: str, left: Vector, right: Vector, as_bool: bool, matching: Matching, max_cells: int) -> Vector:
     """Raises ExecutionError where matching is not unique."""
     # Where one side has nothing at all, Prometheus does not look at the other.
-    both = left.present.any(axis=0) & right.present.any(axis=0)
+    both = left.filled() & right.filled()
     if op in SET_OPERATORS:
         return _sets(op, left, right, matching)
     swapped = matching.cardinality is Cardinality.ONE_TO_MANY
@@ -67,9 +67,7 @@ def _check_one_to_one(pairs: Pairs, kept: Mask) -> None:
         )
 
 
-def _labels(
-    many: list[Labels], one: list[Labels], pairs: Pairs, matching: Matching, drop_name: bool
-) -> list[Labels]:
+def _labels(many: list[Labels], one: list[Labels], pairs: Pairs, matching: Matching, drop_name: bool) -> list[Labels]:
     names = set(matching.labels)
     dropped = {NAME} if drop_name else set()
     if matching.cardinality is Cardinality.ONE_TO_ONE:

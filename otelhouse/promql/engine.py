@@ -80,8 +80,8 @@ def _rows(found: Value, at: Steps) -> tuple[list[Labels], F64, Mask, str]:
         case Vector():
             found = found.pruned()
             if not at.instant:
-                order = sorted(range(len(found.labels)), key=lambda i: sorted(found.labels[i].items()))
-                found = found.rows(np.array(order, np.int64))
+                keys = [sorted(each.items()) for each in found.labels]
+                found = found.rows(np.array(sorted(range(len(keys)), key=keys.__getitem__), np.int64))
             return found.labels, found.values, found.present, ""
 
 

@@ -106,7 +106,10 @@ class Evaluator:
                 vector = self.vector(node.expr, inner)
                 found, delta = vector.labels, np.zeros(len(vector.labels), np.bool_)
                 offsets = np.concatenate([[0], np.cumsum(vector.present.sum(axis=1))]).astype(np.int64)
-                times, values = np.nonzero(vector.present)[1] * inner.step_ms + inner.start_ms, vector.values[vector.present]
+                times, values = (
+                    np.nonzero(vector.present)[1] * inner.step_ms + inner.start_ms,
+                    vector.values[vector.present],
+                )
             case _:
                 raise ExecutionError("a range vector is expected")
         return Windows(found, offsets, times, values, delta, _times(ends, steps.count), node.range_ms, steps.times)
@@ -122,7 +125,10 @@ class Evaluator:
         samples = self.reads.of(read_of(node, steps, self.settings.lookback_ms))
         self._check(len(samples.labels), steps.count)
         ends = _times(looked_at(node.offset_ms, node.at_ms, steps), steps.count)
-        values, present = np.empty((len(samples.labels), steps.count)), np.empty((len(samples.labels), steps.count), np.bool_)
+        values, present = (
+            np.empty((len(samples.labels), steps.count)),
+            np.empty((len(samples.labels), steps.count), np.bool_),
+        )
         newest(
             samples.offsets, samples.times, samples.values, ends, self.settings.lookback_ms,
             samples.values.view(np.uint64), own_times, values, present,
@@ -160,10 +166,14 @@ class Evaluator:
             self._check(len(windows.labels), steps.count)
             return ranges.over_windows(name, windows, params, self.notes)
         if name in elementwise.FUNCTIONS:
-            return elementwise.mapped(name, self.vector(args[0], steps), [self.scalar(each, steps) for each in args[1:]])
+            return elementwise.mapped(
+                name, self.vector(args[0], steps), [self.scalar(each, steps) for each in args[1:]]
+            )
         if name in calendar.PARTS:
             if not args:
-                return Vector([{}], calendar.part(name, steps.times / 1000)[None, :], np.ones((1, steps.count), np.bool_))
+                return Vector(
+                    [{}], calendar.part(name, steps.times / 1000)[None, :], np.ones((1, steps.count), np.bool_)
+                )
             vector = self.vector(args[0], steps)
             return nameless(Vector(vector.labels, calendar.part(name, vector.values), vector.present))
         match name:
@@ -180,7 +190,7 @@ class Evaluator:
             case "timestamp":
                 return self._timestamp(args[0], steps)
             case "absent":
-                return presence.absent(args[0], self.vector(args[0], steps).present.any(axis=0))
+                return presence.absent(args[0], self.vector(args[0], steps).filled())
             case "absent_over_time":
                 return presence.absent(args[0], ranges.any_present(self.windows(args[0], steps)))
             case "sort" | "sort_desc":

@@ -33,7 +33,7 @@ class String:
 
 @dataclass(frozen=True, slots=True)
 class Select:
-    """An instant selector. It looks at `at_ms` instead of the step's time, if that is given, and `offset_ms` earlier."""
+    """An instant selector. It looks at `at_ms` instead of the step's time, where that is given; `offset_ms` earlier."""
 
     selector: Selector
     offset_ms: int = 0

@@ -41,6 +41,10 @@ class Vector:
         """Those rows, in that order."""
         return Vector([self.labels[i] for i in kept.tolist()], self.values[kept], self.present[kept])
 
+    def filled(self) -> Mask:
+        """bool[steps]: at which steps any row has a point."""
+        return np.asarray(self.present.any(axis=0))
+
     def pruned(self) -> Vector:
         """Without rows that have no point: Prometheus knows no such series."""
         if (some := self.present.any(axis=1)).all():

@@ -6,7 +6,7 @@ import numpy as np
 
 from otelhouse.promql.kernels.buckets import histograms
 from otelhouse.promql.notes import Notes
-from otelhouse.promql.numbers import read, general
+from otelhouse.promql.numbers import general, read
 from otelhouse.promql.values import NAME, Vector, joined, without_name
 from schema.arrays import F64
 

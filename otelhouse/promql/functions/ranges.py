@@ -8,10 +8,10 @@ import numpy as np
 
 from otelhouse.promql.errors import ExecutionError
 from otelhouse.promql.kernels import last_two, over_time, quantiles, rate, regression, smoothing
-from otelhouse.promql.numbers import general
 from otelhouse.promql.notes import Notes
+from otelhouse.promql.numbers import general
 from otelhouse.promql.values import NAME, Vector, Windows, distinct, without_name
-from schema.arrays import F64, Mask
+from schema.arrays import F64, I64, Mask
 
 Fill = Callable[[Windows, list[F64], F64, Mask], None]
 """Fills values and presence, [series x steps]; scalar arguments are float64[steps] each."""
@@ -37,10 +37,10 @@ def any_present(windows: Windows) -> Mask:
     out = np.empty((len(windows.labels), len(windows.ends)))
     present = np.empty(out.shape, np.bool_)
     over_time.over_time(*_samples(windows), over_time.COUNT, out, present)
-    return present.any(axis=0)
+    return np.asarray(present.any(axis=0))
 
 
-def _samples(windows: Windows) -> tuple[object, ...]:
+def _samples(windows: Windows) -> tuple[I64, I64, F64, I64, int]:
     return windows.offsets, windows.times, windows.values, windows.ends, windows.range_ms
 
 

@@ -58,7 +58,7 @@ def variance(values, low, high):
 
 @njit("int64(float64[::1], int64, int64, boolean, boolean)", nogil=True, cache=True, error_model="numpy")
 def extreme(values, low, high, largest, newest):
-    """Where the largest (smallest) stands: of equal ones the newest, or the oldest. NaN only if there is nothing else."""
+    """Where the largest (smallest) stands; of equal ones the newest or the oldest. NaN only if there is nothing else."""
     at = low
     for i in range(low + 1, high):
         value, best = values[i], values[at]
@@ -94,7 +94,7 @@ def reduced(what, times, values, low, high):
         return total(values, low, high)
     if what == AVG:
         return mean(values, low, high)
-    if what == MIN or what == MAX:
+    if what in (MIN, MAX):
         return values[extreme(values, low, high, what == MAX, False)]
     if what == COUNT:
         return float(high - low)

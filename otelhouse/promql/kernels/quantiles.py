@@ -25,7 +25,7 @@ def quantile(q, values):
     while missing < count and math.isnan(values[count - 1 - missing]):
         missing += 1
     rank = q * (count - 1)
-    lower = max(0, int(math.floor(rank)))
+    lower = max(0, int(rank))
     upper = min(count - 1, lower + 1)
     weight = rank - math.floor(rank)
     below = math.nan if lower < missing else values[lower - missing]

@@ -8,7 +8,7 @@ from numba import njit, types
 from otelhouse.promql.kernels.signatures import MASK, RESULT, WINDOWS
 
 _THRESHOLD = 1.1
-"""Of the mean distance of samples: if a window's end is farther from its sample, the series begins or ends in between."""
+"""Of samples' mean distance: if a window's end is farther from its sample, the series begins or ends in between."""
 
 
 @njit(types.void(*WINDOWS, MASK, types.boolean, types.boolean, *RESULT), nogil=True, cache=True, error_model="numpy")

@@ -10,7 +10,12 @@ from otelhouse.promql.kernels.kahan import add
 from otelhouse.promql.kernels.signatures import F64, I64, RESULT, WINDOWS
 
 
-@njit(types.UniTuple(types.float64, 2)(I64, F64, types.int64, types.int64, types.int64), nogil=True, cache=True, error_model="numpy")
+@njit(
+    types.UniTuple(types.float64, 2)(I64, F64, types.int64, types.int64, types.int64),
+    nogil=True,
+    cache=True,
+    error_model="numpy",
+)
 def line(times, values, low, high, zero_ms):
     """-> (slope per second, value at `zero_ms`)."""
     first = values[low]

@@ -14,10 +14,10 @@ _BITS = types.Array(types.uint64, 1, "C")
 @njit(types.boolean(_BITS), nogil=True, cache=True, error_model="numpy")
 def any_stale(bits):
     """Is there a marker among values, given as their bits?"""
+    found = False
     for i in range(len(bits)):
-        if bits[i] == STALE:
-            return True
-    return False
+        found |= bits[i] == STALE
+    return found
 
 
 @njit(types.Tuple((I64, I64, F64))(I64, I64, F64, _BITS), nogil=True, cache=True, error_model="numpy")

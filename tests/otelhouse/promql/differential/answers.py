@@ -27,9 +27,7 @@ def rows_of(result: Result, at: Steps) -> Rows:
         }
     times = (at.times / 1000).tolist()
     return {
-        key(labels): {
-            times[k]: float(result.values[row, k]) for k in range(len(times)) if result.present[row, k]
-        }
+        key(labels): {times[k]: float(result.values[row, k]) for k in range(len(times)) if result.present[row, k]}
         for row, labels in enumerate(result.labels)
     }
 
@@ -47,7 +45,9 @@ def rows_of_api(data: dict[str, Any]) -> Rows:
 def difference(wanted: Rows, found: Rows) -> str:
     """The first; empty if there is none."""
     if wanted.keys() != found.keys():
-        return f"missing {sorted(wanted.keys() - found.keys())[:3]}, too many {sorted(found.keys() - wanted.keys())[:3]}"
+        return (
+            f"missing {sorted(wanted.keys() - found.keys())[:3]}, too many {sorted(found.keys() - wanted.keys())[:3]}"
+        )
     for labels, points in wanted.items():
         if points.keys() != found[labels].keys():
             apart = sorted(points.keys() ^ found[labels].keys())

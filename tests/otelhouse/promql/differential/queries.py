@@ -17,8 +17,14 @@ _MATH = (
     "day_of_month", "day_of_year", "days_in_month", "month", "year", "timestamp", "sort", "sort_desc",
 )  # fmt: skip
 _ARITHMETIC = ("+", "-", "*", "/", "%", "^", "atan2")
+_INCLUDED = ("version", "", "env")
 _COMPARISON = ("==", "!=", "<", "<=", ">", ">=")
+_BOTH = (*_ARITHMETIC, *_COMPARISON)
 _AGGREGATIONS = ("sum", "avg", "min", "max", "count", "group", "stddev", "stdvar")
+_MATCHERS = (
+    'job="api"', 'job!="db"', 'instance=~"0|1"', 'instance!~"[12]"', 'env=""', 'env!=""', 'code="500"',
+    'job=~"a.*|w.*"', 'env=~".*"', 'le="1"', 'le!="+Inf"', 'job=~"(?i)API"',
+)  # fmt: skip
 _LABELS = ("job", "instance", "code", "env", "le", "version", "__name__")
 _NUMBERS = ("0", "1", "2", "-1", "0.5", "3.7", "1e3", "Inf", "-Inf", "NaN", "100", "0x10", "1_000", "5m")
 
@@ -61,12 +67,7 @@ class Expressions:
         dice = self.dice
         matchers = []
         while dice.random() < 0.3:
-            matchers.append(
-                dice.choice(
-                    ('job="api"', 'job!="db"', 'instance=~"0|1"', 'instance!~"[12]"', 'env=""', 'env!=""', 'code="500"',
-                     'job=~"a.*|w.*"', 'env=~".*"', 'le="1"', 'le!="+Inf"', 'job=~"(?i)API"')
-                )  # fmt: skip
-            )
+            matchers.append(dice.choice(_MATCHERS))
         if dice.random() < 0.05:
             return '{"my.metric"}'
         if dice.random() < 0.08:
@@ -105,7 +106,8 @@ class Expressions:
             case 1:
                 return f"predict_linear({self.matrix(depth - 1)}, {self.scalar(depth - 2)})"
             case 2:
-                return f"double_exponential_smoothing({self.matrix(depth - 1)}, 0.{dice.randint(1, 9)}, 0.{dice.randint(1, 9)})"
+                factors = f"0.{dice.randint(1, 9)}, 0.{dice.randint(1, 9)}"
+                return f"double_exponential_smoothing({self.matrix(depth - 1)}, {factors})"
             case 3:
                 return f"clamp({self.vector(depth - 1)}, {self.scalar(depth - 2)}, {self.scalar(depth - 2)})"
             case 4:
@@ -155,9 +157,9 @@ class Expressions:
         if pick < 0.35:
             return f"{left} {dice.choice(('and', 'or', 'unless'))}{self._matching()} {right}"
         if pick < 0.45:
-            return f"({left}) {dice.choice(_ARITHMETIC)} on(job) group_left({dice.choice(('version', '', 'env'))}) job_info"
+            return f"({left}) {dice.choice(_ARITHMETIC)} on(job) group_left({dice.choice(_INCLUDED)}) job_info"
         if pick < 0.5:
-            return f"job_info {dice.choice((*_ARITHMETIC, *_COMPARISON))} on(job) group_right({dice.choice(('version', ''))}) ({left})"
+            return f"job_info {dice.choice(_BOTH)} on(job) group_right({dice.choice(_INCLUDED)}) ({left})"
         op = dice.choice((*_ARITHMETIC, *_COMPARISON))
         as_bool = " bool" if op in _COMPARISON and dice.random() < 0.4 else ""
         group = dice.choice(("", "", "", " group_left", " group_right")) if (matching := self._matching()) else ""
@@ -186,7 +188,7 @@ class Expressions:
         dice = self.dice
         inner = dice.choice(
             (f"rate(latency_bucket[{dice.choice(_RANGES)}])", "latency_bucket", "sum by (le, job) (latency_bucket)",
-             "sum by (le) (rate(latency_bucket[5m]))", f"increase(latency_bucket[{dice.choice(_RANGES)}]{self._modifiers()})")
+             "sum by (le) (rate(latency_bucket[5m]))", f"increase(latency_bucket[5m]{self._modifiers()})")
         )  # fmt: skip
         if dice.random() < 0.3:
             return f"histogram_fraction({self.scalar(depth - 2)}, {self.scalar(depth - 2)}, {inner})"

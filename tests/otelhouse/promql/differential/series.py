@@ -1,4 +1,4 @@
-"""Series with all that makes evaluation hard: resets, gaps, jitter, stale markers, NaN, Inf, labels that are missing."""
+"""Series with all that makes evaluation hard: resets, gaps, jitter, stale markers, NaN, Inf, missing labels."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ def generated(seed: int, start_ms: int) -> list[Series]:
             found.append(_series(dice, {"__name__": "level", **base}, start_ms, _small))
             if dice.random() < 0.7:
                 found.extend(_histogram(dice, {"__name__": "latency_bucket", **base}, start_ms))
-        found.append(_series(dice, {"__name__": "job_info", "job": job, "version": f"v{dice.randint(1, 3)}"}, start_ms, _one))
+        found.append(
+            _series(dice, {"__name__": "job_info", "job": job, "version": f"v{dice.randint(1, 3)}"}, start_ms, _one)
+        )
     found.append(_series(dice, {"__name__": "my.metric", "a.label": "x y", "job": "api"}, start_ms, _gauge))
     found.append(_series(dice, {"__name__": "huge", "job": "api", "instance": "0"}, start_ms, _huge))
     found.append(_series(dice, {"__name__": "huge", "job": "api", "instance": "1"}, start_ms, _huge))
