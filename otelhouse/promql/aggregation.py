@@ -29,7 +29,7 @@ def aggregate(node: Aggregate, vector: Vector, param: Value | None, notes: Notes
     labels, group = grouped(vector.labels, node.by, node.labels)
     steps = vector.values.shape[1]
     out, there = np.empty((len(labels), steps)), np.empty((len(labels), steps), np.bool_)
-    values, present = np.ascontiguousarray(vector.values), np.ascontiguousarray(vector.present)
+    values, present = vector.values, vector.present
     match node.op:
         case "sum":
             groups.total(values, present, group, out, there)
@@ -53,6 +53,12 @@ def aggregate(node: Aggregate, vector: Vector, param: Value | None, notes: Notes
         case _:
             raise ExecutionError(f"an aggregation that is not known: {node.op}")
     return Vector(labels, out, there)
+
+
+def ignores_names(node: Aggregate) -> bool:
+    """Would the result be the same without metrics' names?"""
+    keep_series = ("topk", "bottomk", "limitk", "limit_ratio", "count_values")
+    return node.op not in keep_series and not (node.by and NAME in node.labels)
 
 
 def grouped(series: list[Labels], by: bool, names: Sequence[str]) -> tuple[list[Labels], I64]:
@@ -98,7 +104,7 @@ def _chosen(node: Aggregate, vector: Vector, wanted: I64) -> Vector:
         ranked.best(vector.values, vector.present, order, bounds, wanted, node.op == "topk", chosen)
     found = Vector(vector.labels, vector.values, chosen)
     if len(wanted) != 1:
-        return found.pruned()
+        return found.thinned()
     # An instant query shows them best first, group by group.
     keys = vector.values[:, 0] * (-1 if node.op == "topk" else 1) if node.op != "limitk" else np.zeros(len(group))
     kept = np.lexsort((keys, np.isnan(keys), group))

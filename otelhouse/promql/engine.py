@@ -12,6 +12,7 @@ from otelhouse.promql.errors import PromQLError, QueryTooLarge
 from otelhouse.promql.evaluator import Evaluator
 from otelhouse.promql.notes import Notes
 from otelhouse.promql.reading import read_all
+from otelhouse.promql.repetition import repeated
 from otelhouse.promql.settings import Settings, Steps
 from otelhouse.promql.storage import Storage
 from otelhouse.promql.tree import Node, Type, type_of
@@ -57,7 +58,7 @@ async def evaluate(text: str, storage: Storage, at: Steps, settings: Settings) -
     if not at.instant and kind not in (Type.SCALAR, Type.VECTOR):
         raise PromQLError(f'invalid expression type "{kind.value}" for range query, must be Scalar or instant Vector')
     reads = await read_all(tree, at, storage, settings)
-    evaluator = Evaluator(reads, settings, Notes(), at.instant)
+    evaluator = Evaluator(reads, settings, Notes(), at.instant, repeated(tree))
     return await asyncio.to_thread(_result, evaluator, tree, kind, at)
 
 

@@ -51,4 +51,4 @@ def _each(vector: Vector, is_fraction: bool, first: F64, second: F64, notes: Not
             "input to histogram_quantile needed to be fixed for monotonicity (see https://prometheus.io/docs/"
             'prometheus/latest/querying/functions/#histogram_quantile) for metric name ""'
         )
-    return joined(Vector(without_name(labels), out, there).pruned())
+    return joined(Vector(without_name(labels), out, there).thinned())

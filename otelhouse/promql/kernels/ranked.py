@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit, types
 
 from otelhouse.promql.kernels.quantiles import quantile
-from otelhouse.promql.kernels.signatures import F64, F64_2D, I64, MASK_2D, RESULT
+from otelhouse.promql.kernels.signatures import F64, F64_2D, I64, MASK_2D, OWN_MASK_2D, RESULT
 
 
 @njit(types.void(F64_2D, MASK_2D, I64, I64, F64, *RESULT), nogil=True, cache=True, error_model="numpy")
@@ -65,7 +65,9 @@ def rise(rows, keys, at, largest):
         at = parent
 
 
-@njit(types.void(F64_2D, MASK_2D, I64, I64, I64, types.boolean, MASK_2D), nogil=True, cache=True, error_model="numpy")
+@njit(
+    types.void(F64_2D, MASK_2D, I64, I64, I64, types.boolean, OWN_MASK_2D), nogil=True, cache=True, error_model="numpy"
+)
 def best(values, present, order, bounds, wanted, largest, chosen):
     """The wanted[k] largest (smallest) of each group at step k; which of equal ones is as Prometheus' heap has it."""
     most = 0
@@ -97,7 +99,7 @@ def best(values, present, order, bounds, wanted, largest, chosen):
                 chosen[rows[i], k] = True
 
 
-@njit(types.void(MASK_2D, I64, I64, I64, MASK_2D), nogil=True, cache=True, error_model="numpy")
+@njit(types.void(MASK_2D, I64, I64, I64, OWN_MASK_2D), nogil=True, cache=True, error_model="numpy")
 def first(present, order, bounds, wanted, chosen):
     """The first wanted[k] of each group at step k."""
     chosen[:] = False
