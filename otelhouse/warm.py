@@ -16,7 +16,7 @@ from pathlib import Path
 
 from numba.core.caching import _CacheLocator as CacheLocator
 
-ROOMS = ("schema", "otelhouse", "ingest", "processor", "query")
+ROOMS = ("schema", "ingest", "processor", "otelhouse.promql", "query")
 COMPILE = "from schema.wire.warm import warm; warm(); import ingest.steps.mask, processor.build, query.main"
 """Kernels with a signature compile as their module is imported; in a process of its own, after the rest is deleted."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 from otelhouse.promql.errors import ExecutionError
 from otelhouse.promql.kernels import groups, ranked
 from otelhouse.promql.notes import Notes
-from otelhouse.promql.numbers import shortest
+from otelhouse.promql.numbers import general, shortest
 from otelhouse.promql.ratio import in_ratio
 from otelhouse.promql.tree import Aggregate
 from otelhouse.promql.values import NAME, Labels, Scalar, Text, Value, Vector, empty
@@ -30,7 +29,7 @@ def aggregate(node: Aggregate, vector: Vector, param: Value | None, notes: Notes
     labels, group = grouped(vector.labels, node.by, node.labels)
     steps = vector.values.shape[1]
     out, there = np.empty((len(labels), steps)), np.empty((len(labels), steps), np.bool_)
-    values, present = np.ascontiguousarray(vector.values), np.ascontiguousarray(vector.present)
+    values, present = vector.values, vector.present
     match node.op:
         case "sum":
             groups.total(values, present, group, out, there)
@@ -54,6 +53,12 @@ def aggregate(node: Aggregate, vector: Vector, param: Value | None, notes: Notes
         case _:
             raise ExecutionError(f"an aggregation that is not known: {node.op}")
     return Vector(labels, out, there)
+
+
+def ignores_names(node: Aggregate) -> bool:
+    """Would the result be the same without metrics' names?"""
+    keep_series = ("topk", "bottomk", "limitk", "limit_ratio", "count_values")
+    return node.op not in keep_series and not (node.by and NAME in node.labels)
 
 
 def grouped(series: list[Labels], by: bool, names: Sequence[str]) -> tuple[list[Labels], I64]:
@@ -85,7 +90,7 @@ def ordered(group: I64, count: int) -> tuple[I64, I64]:
 
 def _whole(wanted: F64) -> I64:
     if not (np.abs(wanted) < _INT64).all():
-        raise ExecutionError(f"Scalar value {shortest(float(wanted[~(np.abs(wanted) < _INT64)][0]))} overflows int64")
+        raise ExecutionError(f"Scalar value {general(float(wanted[~(np.abs(wanted) < _INT64)][0]))} overflows int64")
     return wanted.astype(np.int64)
 
 
@@ -98,8 +103,8 @@ def _chosen(node: Aggregate, vector: Vector, wanted: I64) -> Vector:
     else:
         ranked.best(vector.values, vector.present, order, bounds, wanted, node.op == "topk", chosen)
     found = Vector(vector.labels, vector.values, chosen)
-    if len(wanted) > 1:
-        return found.pruned()
+    if len(wanted) != 1:
+        return found.thinned()
     # An instant query shows them best first, group by group.
     keys = vector.values[:, 0] * (-1 if node.op == "topk" else 1) if node.op != "limitk" else np.zeros(len(group))
     kept = np.lexsort((keys, np.isnan(keys), group))
@@ -124,8 +129,8 @@ def _count_values(node: Aggregate, vector: Vector, label: str) -> Vector:
 
 
 def _warn_quantile(wanted: F64, notes: Notes) -> None:
-    for each in np.unique(wanted[~((wanted >= 0) & (wanted <= 1))]).tolist():
-        notes.warn(f"quantile value should be between 0 and 1, got {'NaN' if math.isnan(each) else shortest(each)}")
+    if wanted.size and not 0 <= (last := float(wanted[-1])) <= 1:  # Prometheus tells of the last step only
+        notes.warn(f"quantile value should be between 0 and 1, got {general(last)}")
 
 
 def _capped(wanted: F64, notes: Notes) -> F64:
@@ -133,5 +138,5 @@ def _capped(wanted: F64, notes: Notes) -> F64:
         raise ExecutionError("Ratio value NaN is not a number")
     for each in np.unique(wanted[np.abs(wanted) > 1]).tolist():
         limit = 1 if each > 0 else -1
-        notes.warn(f"ratio value should be between -1 and 1, got {shortest(each)}, capping to {limit}")
+        notes.warn(f"ratio value should be between -1 and 1, got {general(each)}, capping to {limit}")
     return np.clip(wanted, -1, 1)

@@ -25,13 +25,13 @@ def with_scalar(op: str, vector: Vector, scalar: Scalar, as_bool: bool, swapped:
     holds = COMPARISON[op](*sides)
     if as_bool:
         return nameless(Vector(vector.labels, holds.astype(np.float64), vector.present))
-    return Vector(vector.labels, vector.values, vector.present & holds).pruned()
+    return Vector(vector.labels, vector.values, vector.present & holds).thinned()
 
 
 def vectors(op: str, left: Vector, right: Vector, as_bool: bool, matching: Matching, max_cells: int) -> Vector:
     """Raises ExecutionError where matching is not unique."""
     # Where one side has nothing at all, Prometheus does not look at the other.
-    both = left.present.any(axis=0) & right.present.any(axis=0)
+    both = left.filled() & right.filled()
     if op in SET_OPERATORS:
         return _sets(op, left, right, matching)
     swapped = matching.cardinality is Cardinality.ONE_TO_MANY
@@ -48,8 +48,10 @@ def vectors(op: str, left: Vector, right: Vector, as_bool: bool, matching: Match
     if matching.cardinality is Cardinality.ONE_TO_ONE:
         _check_one_to_one(pairs, kept)
     labels = _labels(many.labels, one.labels, pairs, matching, drop_name=op in ARITHMETIC or as_bool)
-    conflict = "multiple matches for labels: grouping labels must ensure unique matches"
-    return joined(Vector(labels, values, kept).pruned(), conflict)
+    found = Vector(labels, values, kept).thinned()
+    if matching.cardinality is Cardinality.ONE_TO_ONE and len(np.unique(pairs.group)) == len(pairs.group):
+        return found  # groups differ in what the labels are made of
+    return joined(found, "multiple matches for labels: grouping labels must ensure unique matches")
 
 
 def _taken(rows: npt.NDArray[_Item], at: I64) -> npt.NDArray[_Item]:
@@ -67,9 +69,7 @@ def _check_one_to_one(pairs: Pairs, kept: Mask) -> None:
         )
 
 
-def _labels(
-    many: list[Labels], one: list[Labels], pairs: Pairs, matching: Matching, drop_name: bool
-) -> list[Labels]:
+def _labels(many: list[Labels], one: list[Labels], pairs: Pairs, matching: Matching, drop_name: bool) -> list[Labels]:
     names = set(matching.labels)
     dropped = {NAME} if drop_name else set()
     if matching.cardinality is Cardinality.ONE_TO_ONE:
@@ -96,7 +96,7 @@ def _sets(op: str, left: Vector, right: Vector, matching: Matching) -> Vector:
         np.logical_or.at(there, left_groups, left.present)
         added = right.present & ~there[right_groups]
         values: F64 = np.concatenate([left.values, right.values])
-        return joined(Vector(left.labels + right.labels, values, np.concatenate([left.present, added])).pruned())
+        return joined(Vector(left.labels + right.labels, values, np.concatenate([left.present, added])).thinned())
     np.logical_or.at(there, right_groups, right.present)
     kept = there[left_groups]
-    return Vector(left.labels, left.values, left.present & (kept if op == "and" else ~kept)).pruned()
+    return Vector(left.labels, left.values, left.present & (kept if op == "and" else ~kept)).thinned()

@@ -95,7 +95,7 @@ class _Builder:
             case "End":
                 return self._steps.end_ms
             case _:
-                return self._parsed.at_ms[round(found.at.timestamp())]
+                return self._parsed.at_ms[int(found.at.timestamp())]
 
     def _binary(self, found: promql_parser.BinaryExpr, depth: int) -> Binary:
         left, right = self.node(found.lhs, depth + 1), self.node(found.rhs, depth + 1)
@@ -166,4 +166,3 @@ def _matching(modifier: promql_parser.BinModifier) -> Matching:
     cardinality = _CARDINALITIES[str(modifier.card).rpartition(".")[2]]
     labels = tuple(found.labels) if found is not None else ()
     return Matching(cardinality, on, labels, tuple(modifier.group_labels or ()))
-

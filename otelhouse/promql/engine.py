@@ -12,6 +12,7 @@ from otelhouse.promql.errors import PromQLError, QueryTooLarge
 from otelhouse.promql.evaluator import Evaluator
 from otelhouse.promql.notes import Notes
 from otelhouse.promql.reading import read_all
+from otelhouse.promql.repetition import repeated
 from otelhouse.promql.settings import Settings, Steps
 from otelhouse.promql.storage import Storage
 from otelhouse.promql.tree import Node, Type, type_of
@@ -58,7 +59,7 @@ async def evaluate(text: str, storage: Storage, at: Steps, settings: Settings) -
         told = "range vector" if kind is Type.MATRIX else kind.value
         raise PromQLError(f'invalid expression type "{told}" for range query, must be Scalar or instant Vector')
     reads = await read_all(tree, at, storage, settings)
-    evaluator = Evaluator(reads, settings, Notes(), at.instant)
+    evaluator = Evaluator(reads, settings, Notes(), at.instant, repeated(tree))
     return await asyncio.to_thread(_result, evaluator, tree, kind, at)
 
 
@@ -81,8 +82,8 @@ def _rows(found: Value, at: Steps) -> tuple[list[Labels], F64, Mask, str]:
         case Vector():
             found = found.pruned()
             if not at.instant:
-                order = sorted(range(len(found.labels)), key=lambda i: sorted(found.labels[i].items()))
-                found = found.rows(np.array(order, np.int64))
+                keys = [sorted(each.items()) for each in found.labels]
+                found = found.rows(np.array(sorted(range(len(keys)), key=keys.__getitem__), np.int64))
             return found.labels, found.values, found.present, ""
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from otelhouse.promql import arithmetic, binary
-from otelhouse.promql.aggregation import aggregate
+from otelhouse.promql.aggregation import aggregate, ignores_names
 from otelhouse.promql.errors import ExecutionError, QueryTooLarge
 from otelhouse.promql.functions import calendar, elementwise, histograms, labels, presence, ranges, sorting
 from otelhouse.promql.kernels.instant import newest
@@ -38,15 +38,27 @@ _NATIVE_ONLY = frozenset(
 
 @dataclass(slots=True)
 class Evaluator:
-    """`instant`: the order of rows matters, as it does at the top of an instant query."""
+    """`instant`: the order of rows matters, as it does at the top of an instant query.
+
+    Expressions that are `repeated` are evaluated once for the same steps: see `known`.
+    """
 
     reads: Reads
     settings: Settings
     notes: Notes
     instant: bool
+    repeated: frozenset[Node] = frozenset()
+    known: dict[tuple[Node, Steps], Value] = field(default_factory=dict)
 
     def value(self, node: Node, steps: Steps) -> Value:
         """Raises ExecutionError."""
+        if node not in self.repeated:
+            return self._value(node, steps, names_matter=True)
+        if (found := self.known.get((node, steps))) is None:
+            found = self.known[node, steps] = self._value(node, steps, names_matter=True)
+        return found
+
+    def _value(self, node: Node, steps: Steps, names_matter: bool) -> Value:
         match node:
             case Number():
                 return Scalar(np.full(steps.count, node.value))
@@ -62,9 +74,9 @@ class Evaluator:
                 return self._binary(node, steps)
             case Aggregate():
                 param = None if node.param is None else self.value(node.param, steps)
-                return aggregate(node, self.vector(node.expr, steps), param, self.notes)
+                return aggregate(node, self._aggregated(node, steps), param, self.notes)
             case Call():
-                return self._call(node, steps)
+                return self._call(node, steps, names_matter)
             case Range() | Subquery():
                 raise ExecutionError("a range vector has no value at one time")
 
@@ -74,6 +86,13 @@ class Evaluator:
         if not isinstance(found, Vector):
             raise ExecutionError("an instant vector is expected")
         return found
+
+    def _aggregated(self, node: Aggregate, steps: Steps) -> Vector:
+        """What is aggregated; with names or without, unless they matter."""
+        if node.expr in self.repeated or not isinstance(node.expr, Call) or not ignores_names(node):
+            return self.vector(node.expr, steps)
+        found = self._value(node.expr, steps, names_matter=False)
+        return found if isinstance(found, Vector) else empty(steps.count)
 
     def scalar(self, node: Node, steps: Steps) -> F64:
         """Of a node of that type, float64[steps]."""
@@ -106,7 +125,10 @@ class Evaluator:
                 vector = self.vector(node.expr, inner)
                 found, delta = vector.labels, np.zeros(len(vector.labels), np.bool_)
                 offsets = np.concatenate([[0], np.cumsum(vector.present.sum(axis=1))]).astype(np.int64)
-                times, values = np.nonzero(vector.present)[1] * inner.step_ms + inner.start_ms, vector.values[vector.present]
+                times, values = (
+                    np.nonzero(vector.present)[1] * inner.step_ms + inner.start_ms,
+                    vector.values[vector.present],
+                )
             case _:
                 raise ExecutionError("a range vector is expected")
         return Windows(found, offsets, times, values, delta, _times(ends, steps.count), node.range_ms, steps.times)
@@ -122,12 +144,15 @@ class Evaluator:
         samples = self.reads.of(read_of(node, steps, self.settings.lookback_ms))
         self._check(len(samples.labels), steps.count)
         ends = _times(looked_at(node.offset_ms, node.at_ms, steps), steps.count)
-        values, present = np.empty((len(samples.labels), steps.count)), np.empty((len(samples.labels), steps.count), np.bool_)
+        values, present = (
+            np.empty((len(samples.labels), steps.count)),
+            np.empty((len(samples.labels), steps.count), np.bool_),
+        )
         newest(
             samples.offsets, samples.times, samples.values, ends, self.settings.lookback_ms,
             samples.values.view(np.uint64), own_times, values, present,
         )  # fmt: skip
-        return Vector(samples.labels, values, present).pruned()
+        return Vector(samples.labels, values, present).thinned()
 
     def _negate(self, node: Negate, steps: Steps) -> Value:
         found = self.value(node.expr, steps)
@@ -151,19 +176,23 @@ class Evaluator:
                 return binary.vectors(node.op, left, right, node.as_bool, node.matching, limit)
         raise ExecutionError("a binary operator takes scalars and instant vectors")
 
-    def _call(self, node: Call, steps: Steps) -> Value:
+    def _call(self, node: Call, steps: Steps, names_matter: bool) -> Value:
         name, args = node.name, node.args
         if name in ranges.FUNCTIONS:
             at = 1 if name == "quantile_over_time" else 0
             params = [self.scalar(each, steps) for i, each in enumerate(args) if i != at]
             windows = self.windows(args[at], steps)
             self._check(len(windows.labels), steps.count)
-            return ranges.over_windows(name, windows, params, self.notes)
+            return ranges.over_windows(name, windows, params, names_matter, self.notes)
         if name in elementwise.FUNCTIONS:
-            return elementwise.mapped(name, self.vector(args[0], steps), [self.scalar(each, steps) for each in args[1:]])
+            return elementwise.mapped(
+                name, self.vector(args[0], steps), [self.scalar(each, steps) for each in args[1:]]
+            )
         if name in calendar.PARTS:
             if not args:
-                return Vector([{}], calendar.part(name, steps.times / 1000)[None, :], np.ones((1, steps.count), np.bool_))
+                return Vector(
+                    [{}], calendar.part(name, steps.times / 1000)[None, :], np.ones((1, steps.count), np.bool_)
+                )
             vector = self.vector(args[0], steps)
             return nameless(Vector(vector.labels, calendar.part(name, vector.values), vector.present))
         match name:
@@ -180,11 +209,9 @@ class Evaluator:
             case "timestamp":
                 return self._timestamp(args[0], steps)
             case "absent":
-                return presence.absent(args[0], self.vector(args[0], steps).present.any(axis=0))
+                return presence.absent(args[0], self.vector(args[0], steps).filled())
             case "absent_over_time":
-                windows = self.windows(args[0], steps)
-                found = ranges.over_windows("present_over_time", windows, [], self.notes)
-                return presence.absent(args[0], found.present.any(axis=0))
+                return presence.absent(args[0], ranges.any_present(self.windows(args[0], steps)))
             case "sort" | "sort_desc":
                 vector = self.vector(args[0], steps)
                 return sorting.by_value(vector, name == "sort_desc") if self.instant and steps.count == 1 else vector
@@ -203,6 +230,7 @@ class Evaluator:
                 lower, upper = (self.scalar(each, steps) for each in args[:2])
                 return histograms.fraction(lower, upper, self.vector(args[2], steps), self.notes)
         if name in _NATIVE_ONLY:
+            self.vector(args[0], steps)
             return empty(steps.count)  # of floats, nothing
         raise ExecutionError(f"the function {name}() is not supported")
 
@@ -211,8 +239,8 @@ class Evaluator:
         if isinstance(selected, Select):
             return nameless(self._select(selected, steps, own_times=True))
         vector = self.vector(argument, steps)
-        times = np.broadcast_to(steps.times / 1000, vector.values.shape)
-        return nameless(Vector(vector.labels, np.ascontiguousarray(times), vector.present))
+        times = np.tile(steps.times / 1000, (len(vector.labels), 1))
+        return nameless(Vector(vector.labels, times, vector.present))
 
 
 def _times(ends: Steps, count: int) -> I64:

@@ -16,6 +16,16 @@ def shortest(value: float) -> str:
     return str(np.format_float_positional(value, trim="-"))
 
 
+def general(value: float) -> str:
+    """The fewest digits that mean the value, with an exponent where that is large or small: Go's %g."""
+    if value == 0 or not math.isfinite(value):
+        return shortest(value)
+    if 1e-4 <= abs(value) < 1e6:
+        return shortest(value)
+    mantissa, exponent = np.format_float_scientific(value, trim="-").split("e")
+    return f"{mantissa}e{int(exponent):+03d}"
+
+
 def read(text: str) -> float | None:
     """None if it is no number."""
     if text != text.strip() or "_" in text:

@@ -94,7 +94,7 @@ class _Desugaring:
         self.at += 1
 
     def _pattern(self, literal: str) -> None:
-        pattern = promql_parser.parse(literal).val
+        pattern = _literal(literal)
         # The stand-in matches the empty string if the pattern does: the library wants one matcher that does not.
         self.written.append(f'"{len(self.patterns)}{"|" if matches(pattern, "") else ""}"')
         self.patterns.append(pattern)
@@ -107,8 +107,7 @@ class _Desugaring:
             signs += 1
         if self.at + signs >= len(self.tokens) or self.tokens[self.at + signs][0] != "number" or signs > 1:
             return  # start(), end(), or an error that the library finds
-        seconds = promql_parser.parse(self._text(signs).replace("_", "")).val
-        at_ms = float(seconds * 1000 * (-1 if self._text(0) == "-" else 1))
+        at_ms = float(_literal(self._text(signs).replace("_", ""))) * 1000 * (-1 if self._text(0) == "-" else 1)
         if not math.isfinite(at_ms) or abs(at_ms) >= _INT64_MS:
             raise PromQLError(f"timestamp out of bounds for @ modifier: {at_ms / 1000:f}")
         self.written.append(str(len(self.at_ms)))
@@ -168,6 +167,12 @@ def matches(pattern: str, text: str) -> bool:
     except pa.ArrowInvalid as error:
         raise PromQLError(f"error parsing regexp: {error}") from None
     return bool(found[0].as_py())
+
+
+def _literal(text: str) -> Any:
+    """The value of a number or a string."""
+    found: Any = promql_parser.parse(text)
+    return found.val
 
 
 def _tokens(query: str) -> list[tuple[str, str]]:

@@ -15,7 +15,7 @@ def in_ratio(vector: Vector, ratio: F64) -> Vector:
     """Below ratio[k] at step k; a negative ratio chooses the rest of what 1 + ratio[k] would have left out."""
     at = _places(vector.labels)[:, None]
     chosen = np.where(ratio >= 0, at < ratio, at >= 1 + ratio)
-    return Vector(vector.labels, vector.values, vector.present & chosen).pruned()
+    return Vector(vector.labels, vector.values, vector.present & chosen).thinned()
 
 
 def _places(series: list[Labels]) -> F64:

@@ -9,7 +9,7 @@ from otelhouse.promql.errors import QueryTooLarge
 from otelhouse.promql.selectors import Selector
 from otelhouse.promql.settings import Settings, Steps
 from otelhouse.promql.storage import Samples, Storage
-from otelhouse.promql.tree import Aggregate, Binary, Call, Invariant, Negate, Node, Range, Select, Subquery
+from otelhouse.promql.tree import Invariant, Node, Range, Select, Subquery, children
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +67,10 @@ def needed(node: Node, steps: Steps, settings: Settings) -> Iterator[Read]:
             yield read_of(node.select, steps, node.range_ms)
         case Subquery():
             yield from needed(node.expr, inner_steps(node, steps, settings), settings)
-        case Negate():
-            yield from needed(node.expr, steps, settings)
         case Invariant():
             yield from needed(node.expr, steps.first, settings)
-        case Binary():
-            yield from needed(node.left, steps, settings)
-            yield from needed(node.right, steps, settings)
-        case Aggregate():
-            yield from needed(node.expr, steps, settings)
-            if node.param is not None:
-                yield from needed(node.param, steps, settings)
-        case Call():
-            for each in node.args:
+        case _:
+            for each in children(node):
                 yield from needed(each, steps, settings)
 
 

@@ -48,5 +48,5 @@ class Settings:
     max_steps: int = 11_000
     max_samples: int = 50_000_000  # read by one query
     max_series: int = 500_000  # of one selector
-    max_cells: int = 200_000_000  # series x steps of one intermediate result
+    max_cells: int = 50_000_000  # series x steps of one intermediate result
     enable_experimental: bool = False

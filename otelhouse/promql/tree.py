@@ -33,7 +33,7 @@ class String:
 
 @dataclass(frozen=True, slots=True)
 class Select:
-    """An instant selector. It looks at `at_ms` instead of the step's time, if that is given, and `offset_ms` earlier."""
+    """An instant selector. It looks at `at_ms` instead of the step's time, where that is given; `offset_ms` earlier."""
 
     selector: Selector
     offset_ms: int = 0
@@ -124,6 +124,22 @@ class Invariant:
 
 
 Node = Number | String | Select | Range | Subquery | Call | Aggregate | Binary | Negate | Invariant
+
+
+def children(node: Node) -> tuple[Node, ...]:
+    """The expressions that it is made of."""
+    match node:
+        case Subquery() | Negate() | Invariant():
+            return (node.expr,)
+        case Binary():
+            return (node.left, node.right)
+        case Aggregate():
+            return (node.expr,) if node.param is None else (node.expr, node.param)
+        case Call():
+            return node.args
+        case _:
+            return ()
+
 
 COMPARISONS = frozenset(("==", "!=", "<", "<=", ">", ">="))
 SET_OPERATORS = frozenset(("and", "or", "unless"))

@@ -31,7 +31,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Vector:
-    """labels[i] are row i's, distinct; values[i, k] counts where present[i, k]."""
+    """labels[i] are row i's; values[i, k] counts where present[i, k]. At a step, present rows differ in labels."""
 
     labels: list[Labels]
     values: F64
@@ -41,11 +41,20 @@ class Vector:
         """Those rows, in that order."""
         return Vector([self.labels[i] for i in kept.tolist()], self.values[kept], self.present[kept])
 
+    def filled(self) -> Mask:
+        """bool[steps]: at which steps any row has a point."""
+        return np.asarray(self.present.any(axis=0))
+
     def pruned(self) -> Vector:
         """Without rows that have no point: Prometheus knows no such series."""
         if (some := self.present.any(axis=1)).all():
             return self
         return self.rows(np.flatnonzero(some))
+
+    def thinned(self) -> Vector:
+        """The same, pruned if that is worth the copy."""
+        some = np.asarray(self.present.any(axis=1))
+        return self if 2 * np.count_nonzero(some) > len(some) else self.rows(np.flatnonzero(some))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +115,7 @@ def joined(vector: Vector, conflict: str = SAME_LABELS) -> Vector:
 
 def distinct(vector: Vector) -> Vector:
     """The vector itself, of which no two rows with points may have the same labels at all. Raises ExecutionError."""
-    vector = vector.pruned()
-    if len({frozenset(each.items()) for each in vector.labels}) < len(vector.labels):
+    some = np.flatnonzero(vector.present.any(axis=1)).tolist()
+    if len({frozenset(vector.labels[i].items()) for i in some}) < len(some):
         raise ExecutionError(SAME_LABELS)
     return vector

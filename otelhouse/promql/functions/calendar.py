@@ -33,14 +33,14 @@ def _date(seconds: I64) -> tuple[I64, I64, I64]:
     of_year = day - (365 * year + year // 4 - year // 100)
     shifted = (5 * of_year + 2) // 153
     month = np.where(shifted < 10, shifted + 3, shifted - 9)
-    return year + era * 400 + (month <= 2), month, of_year - (153 * shifted + 2) // 5 + 1
+    return (year + era * 400 + (month <= 2)).astype(np.int64), month, of_year - (153 * shifted + 2) // 5 + 1
 
 
 def _days_before(year: I64, month: I64) -> I64:
     """Days from the epoch to the first of a month."""
     year = year - (month <= 2)
     era, of_era = year // 400, year % 400
-    of_year = (153 * np.where(month > 2, month - 3, month + 9) + 2) // 5
+    of_year: I64 = (153 * np.where(month > 2, month - 3, month + 9) + 2) // 5
     return era * 146_097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719_468
 
 

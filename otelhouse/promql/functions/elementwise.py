@@ -14,7 +14,7 @@ def mapped(name: str, vector: Vector, params: list[F64]) -> Vector:
     """The function of all values; scalar arguments are float64[steps] each. Raises ExecutionError."""
     if name == "clamp":
         possible = ~(params[0] > params[1])
-        vector = Vector(vector.labels, vector.values, vector.present & possible).pruned()
+        vector = Vector(vector.labels, vector.values, vector.present & possible).thinned()
     return nameless(Vector(vector.labels, FUNCTIONS[name](vector.values, *params), vector.present))
 
 
@@ -64,6 +64,6 @@ FUNCTIONS: dict[str, Callable[..., F64]] = {
     "asinh": np.arcsinh,
     "acosh": np.arccosh,
     "atanh": np.arctanh,
-    "deg": np.rad2deg,
-    "rad": np.deg2rad,
+    "deg": lambda values: values * 180 / np.pi,
+    "rad": lambda values: values * np.pi / 180,
 }

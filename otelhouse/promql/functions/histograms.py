@@ -6,7 +6,7 @@ import numpy as np
 
 from otelhouse.promql.kernels.buckets import histograms
 from otelhouse.promql.notes import Notes
-from otelhouse.promql.numbers import read, shortest
+from otelhouse.promql.numbers import general, read
 from otelhouse.promql.values import NAME, Vector, joined, without_name
 from schema.arrays import F64
 
@@ -16,7 +16,7 @@ _LIMIT = "le"
 def quantile(wanted: F64, vector: Vector, notes: Notes) -> Vector:
     """The quantile wanted[k] at step k, of each histogram. Raises ExecutionError."""
     for each in np.unique(wanted[~((wanted >= 0) & (wanted <= 1))]).tolist():
-        notes.warn(f"quantile value should be between 0 and 1, got {shortest(each)}")
+        notes.warn(f"quantile value should be between 0 and 1, got {general(each)}")
     return _each(vector, False, wanted, wanted, notes)
 
 
@@ -47,9 +47,8 @@ def _each(vector: Vector, is_fraction: bool, first: F64, second: F64, notes: Not
     )  # fmt: skip
     labels = [bare[i] for i in order[bounds[:-1]].tolist()]
     if forced:
-        names = dict.fromkeys(each.get(NAME, "") for each in labels)
         notes.inform(
-            "input to histogram_quantile needed to be fixed for monotonicity for metric name "
-            + ", ".join(f'"{each}"' for each in names)
+            "input to histogram_quantile needed to be fixed for monotonicity (see https://prometheus.io/docs/"
+            'prometheus/latest/querying/functions/#histogram_quantile) for metric name ""'
         )
-    return joined(Vector(without_name(labels), out, there).pruned())
+    return joined(Vector(without_name(labels), out, there).thinned())

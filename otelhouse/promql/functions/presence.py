@@ -12,7 +12,7 @@ from schema.arrays import Mask
 
 def absent(argument: Node, there: Mask) -> Vector:
     """1 at the steps at which nothing is `there`, bool[steps]; its labels are what the selector says of them."""
-    return Vector([_labels(argument)], np.ones((1, len(there))), ~there[None, :]).pruned()
+    return Vector([_labels(argument)], np.ones((1, len(there))), ~there[None, :]).thinned()
 
 
 def _labels(argument: Node) -> Labels:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from otelhouse.promql.errors import ExecutionError
-from otelhouse.promql.kernels import last_two, over_time, quantiles, rate, regression, smoothing
-from otelhouse.promql.numbers import shortest
+from otelhouse.promql.kernels import extremes, last_two, over_time, quantiles, rate, regression, smoothing, sums
 from otelhouse.promql.notes import Notes
+from otelhouse.promql.numbers import general
+from otelhouse.promql.parallel import by_series
 from otelhouse.promql.values import NAME, Vector, Windows, distinct, without_name
-from schema.arrays import F64, Mask
+from schema.arrays import F64, I64, Mask
 
 Fill = Callable[[Windows, list[F64], F64, Mask], None]
 """Fills values and presence, [series x steps]; scalar arguments are float64[steps] each."""
@@ -20,19 +22,38 @@ KEEP_NAME = frozenset(("last_over_time", "first_over_time"))
 _COUNTERS = ("_total", "_sum", "_count", "_bucket")
 
 
-def over_windows(name: str, windows: Windows, params: list[F64], notes: Notes) -> Vector:
-    """A function's value over windows. Raises ExecutionError."""
+def over_windows(name: str, windows: Windows, params: list[F64], names_matter: bool, notes: Notes) -> Vector:
+    """A function's value over windows. Raises ExecutionError.
+
+    Unless `names_matter`, to whoever takes the value, metrics' names may be left in.
+    """
+    out, present = _computed(FUNCTIONS[name], windows, params)
+    _remark(name, windows, params, present, notes)
+    metrics = {each.get(NAME) for each in windows.labels}
+    if name in KEEP_NAME or (len(metrics) <= 1 and not names_matter):
+        return Vector(windows.labels, out, present).thinned()
+    found = Vector(without_name(windows.labels), out, present).thinned()
+    return found if len(metrics) <= 1 else distinct(found)
+
+
+def _computed(fill: Fill, windows: Windows, params: list[F64]) -> tuple[F64, Mask]:
     out = np.empty((len(windows.labels), len(windows.ends)))
     present = np.empty(out.shape, np.bool_)
-    FUNCTIONS[name](windows, params, out, present)
-    _remark(name, windows, params, present, notes)
-    labels = windows.labels if name in KEEP_NAME else without_name(windows.labels)
-    if name in KEEP_NAME or len({each.get(NAME) for each in windows.labels}) <= 1:
-        return Vector(labels, out, present).pruned()  # no two can have become the same
-    return distinct(Vector(labels, out, present))
+
+    def run(first: int, last: int) -> None:
+        part = replace(windows, offsets=windows.offsets[first : last + 1], delta=windows.delta[first:last])
+        fill(part, params, out[first:last], present[first:last])
+
+    by_series(run, windows.offsets, len(windows.ends))
+    return out, present
 
 
-def _samples(windows: Windows) -> tuple[object, ...]:
+def any_present(windows: Windows) -> Mask:
+    """bool[steps]: has any window of the step a sample?"""
+    return np.asarray(_computed(_over_time(over_time.COUNT), windows, [])[1].any(axis=0))
+
+
+def _samples(windows: Windows) -> tuple[I64, I64, F64, I64, int]:
     return windows.offsets, windows.times, windows.values, windows.ends, windows.range_ms
 
 
@@ -53,6 +74,20 @@ def _last_change(is_rate: bool) -> Fill:
 def _over_time(what: int) -> Fill:
     def fill(windows: Windows, params: list[F64], out: F64, present: Mask) -> None:
         over_time.over_time(*_samples(windows), what, out, present)
+
+    return fill
+
+
+def _extreme(largest: bool) -> Fill:
+    def fill(windows: Windows, params: list[F64], out: F64, present: Mask) -> None:
+        extremes.extremes(*_samples(windows), largest, out, present)
+
+    return fill
+
+
+def _sum(average: bool) -> Fill:
+    def fill(windows: Windows, params: list[F64], out: F64, present: Mask) -> None:
+        sums.sums(*_samples(windows), average, out, present)
 
     return fill
 
@@ -82,7 +117,7 @@ def _smoothing(windows: Windows, params: list[F64], out: F64, present: Mask) -> 
     if windows.labels:
         for factor, kind in zip(params, ("smoothing", "trend"), strict=True):
             if (wrong := factor[~((factor > 0) & (factor < 1))]).size:
-                raise ExecutionError(f"invalid {kind} factor. Expected: 0 < factor < 1, got: {shortest(wrong[0])}")
+                raise ExecutionError(f"invalid {kind} factor. Expected: 0 < factor < 1, got: {general(wrong[0])}")
     smoothing.smoothed(*_samples(windows), params[0], params[1], out, present)
 
 
@@ -97,10 +132,10 @@ FUNCTIONS: dict[str, Fill] = {
     "double_exponential_smoothing": _smoothing,
     "resets": _over_time(over_time.RESETS),
     "changes": _over_time(over_time.CHANGES),
-    "sum_over_time": _over_time(over_time.SUM),
-    "avg_over_time": _over_time(over_time.AVG),
-    "min_over_time": _over_time(over_time.MIN),
-    "max_over_time": _over_time(over_time.MAX),
+    "sum_over_time": _sum(average=False),
+    "avg_over_time": _sum(average=True),
+    "min_over_time": _extreme(largest=False),
+    "max_over_time": _extreme(largest=True),
     "count_over_time": _over_time(over_time.COUNT),
     "first_over_time": _over_time(over_time.FIRST),
     "last_over_time": _over_time(over_time.LAST),
@@ -118,7 +153,7 @@ FUNCTIONS: dict[str, Fill] = {
 
 def _remark(name: str, windows: Windows, params: list[F64], present: Mask, notes: Notes) -> None:
     if name in ("rate", "increase"):
-        some = np.flatnonzero(np.diff(windows.offsets) > 0).tolist()
+        some = np.flatnonzero(present.any(axis=1)).tolist()
         for metric in dict.fromkeys(windows.labels[i].get(NAME, "") for i in some):
             if metric and not metric.endswith(_COUNTERS):
                 notes.inform(
@@ -126,4 +161,4 @@ def _remark(name: str, windows: Windows, params: list[F64], present: Mask, notes
                 )
     if name == "quantile_over_time" and present.any():
         for each in np.unique(params[0][~((params[0] >= 0) & (params[0] <= 1))]).tolist():
-            notes.warn(f"quantile value should be between 0 and 1, got {shortest(each)}")
+            notes.warn(f"quantile value should be between 0 and 1, got {general(each)}")

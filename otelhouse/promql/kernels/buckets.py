@@ -17,7 +17,7 @@ _LEAST_NORMAL = 2.2250738585072014e-308
 _MOST = 1.7976931348623157e308
 
 
-@njit("boolean(float64, float64)", nogil=True, cache=True)
+@njit("boolean(float64, float64)", nogil=True, cache=True, error_model="numpy")
 def almost_equal(left, right):
     """Relative to their sum."""
     if left == right or (math.isnan(left) and math.isnan(right)):
@@ -28,7 +28,7 @@ def almost_equal(left, right):
     return apart / min(both, _MOST) < _TOLERANCE
 
 
-@njit("boolean(float64[::1], int64)", nogil=True, cache=True)
+@njit("boolean(float64[::1], int64)", nogil=True, cache=True, error_model="numpy")
 def make_monotonic(counts, size):
     """Counts must not fall from bucket to bucket -> had one to be raised? Differences of rounding are levelled too."""
     forced = False
@@ -46,7 +46,7 @@ def make_monotonic(counts, size):
     return forced
 
 
-@njit("float64(float64, float64[::1], float64[::1], int64)", nogil=True, cache=True)
+@njit("float64(float64, float64[::1], float64[::1], int64)", nogil=True, cache=True, error_model="numpy")
 def bucket_quantile(q, limits, counts, size):
     """The quantile of one histogram whose counts are monotonic, interpolated within its bucket."""
     if size < 2 or counts[size - 1] == 0:
@@ -71,7 +71,7 @@ def bucket_quantile(q, limits, counts, size):
     return start + (limits[low] - start) * (rank / count)
 
 
-@njit("float64(float64, float64[::1], float64[::1], int64)", nogil=True, cache=True)
+@njit("float64(float64, float64[::1], float64[::1], int64)", nogil=True, cache=True, error_model="numpy")
 def rank_below(value, limits, counts, size):
     """How many observations lie below a value, interpolated."""
     rank = 0.0
@@ -80,15 +80,15 @@ def rank_below(value, limits, counts, size):
         if lower >= value:
             return min(rank, counts[size - 1])
         if limits[i] > value:
-            if i == 0 and limits[0] > 0:
-                lower = 0.0
+            if i == 0:
+                return math.nan  # Prometheus 3.5 lets the first bucket begin at -Inf, where nothing can be interpolated
             found = rank + (counts[i] - rank) * (value - lower) / (limits[i] - lower)
             return counts[size - 1] if found > counts[size - 1] else found
         rank = counts[i]
     return counts[size - 1]
 
 
-@njit("float64(float64, float64, float64[::1], float64[::1], int64)", nogil=True, cache=True)
+@njit("float64(float64, float64, float64[::1], float64[::1], int64)", nogil=True, cache=True, error_model="numpy")
 def bucket_fraction(lower, upper, limits, counts, size):
     """Which part of the observations lies between two values."""
     count = counts[size - 1]

@@ -14,7 +14,7 @@ from otelhouse.promql.kernels.kahan import add
 from otelhouse.promql.kernels.signatures import F64_2D, I64, MASK_2D, RESULT
 
 
-@njit(types.void(F64_2D, MASK_2D, I64, *RESULT), nogil=True, cache=True)
+@njit(types.void(F64_2D, MASK_2D, I64, *RESULT), nogil=True, cache=True, error_model="numpy")
 def total(values, present, group, out, there):
     """Compensated sums."""
     lost = np.zeros_like(out)
@@ -39,7 +39,7 @@ def total(values, present, group, out, there):
             out[g, k] += lost[g, k]
 
 
-@njit(types.void(F64_2D, MASK_2D, I64, *RESULT), nogil=True, cache=True)
+@njit(types.void(F64_2D, MASK_2D, I64, *RESULT), nogil=True, cache=True, error_model="numpy")
 def mean(values, present, group, out, there):
     """By the sum; from where that overflows, incrementally."""
     lost, count, incremental = np.zeros_like(out), np.zeros_like(out), np.zeros_like(there)
@@ -73,7 +73,7 @@ def mean(values, present, group, out, there):
                 out[g, k] = out[g, k] / count[g, k] + lost[g, k] / count[g, k]
 
 
-@njit(types.void(F64_2D, MASK_2D, I64, types.boolean, *RESULT), nogil=True, cache=True)
+@njit(types.void(F64_2D, MASK_2D, I64, types.boolean, *RESULT), nogil=True, cache=True, error_model="numpy")
 def extreme(values, present, group, largest, out, there):
     """NaN only where there is nothing else."""
     there[:] = False
@@ -89,7 +89,7 @@ def extreme(values, present, group, largest, out, there):
                 there[g, k] = True
 
 
-@njit(types.void(MASK_2D, I64, *RESULT), nogil=True, cache=True)
+@njit(types.void(MASK_2D, I64, *RESULT), nogil=True, cache=True, error_model="numpy")
 def count(present, group, out, there):
     """How many rows are present."""
     out[:] = 0.0
@@ -101,7 +101,7 @@ def count(present, group, out, there):
             there[g, k] = out[g, k] > 0
 
 
-@njit(types.void(F64_2D, MASK_2D, I64, *RESULT), nogil=True, cache=True)
+@njit(types.void(F64_2D, MASK_2D, I64, *RESULT), nogil=True, cache=True, error_model="numpy")
 def variance(values, present, group, out, there):
     """Of the whole population, by Welford's way."""
     middle, seen = np.zeros_like(out), np.zeros_like(out)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from numba import njit, types
 
-from otelhouse.promql.kernels.signatures import RESULT, WINDOWS
+from otelhouse.promql.kernels.signatures import RESULT, U64, WINDOWS
 from otelhouse.promql.kernels.stale import STALE
 
-_BITS = types.Array(types.uint64, 1, "C")
 
-
-@njit(types.void(*WINDOWS, _BITS, types.boolean, *RESULT), nogil=True, cache=True)
+@njit(types.void(*WINDOWS, U64, types.boolean, *RESULT), nogil=True, cache=True, error_model="numpy")
 def newest(offsets, times, values, ends, lookback_ms, bits, own_times, out, present):
     """`own_times`: the sample's time in seconds instead of its value. `bits` are the values' own."""
     for s in range(len(offsets) - 1):

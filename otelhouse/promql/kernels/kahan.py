@@ -7,7 +7,7 @@ import math
 from numba import njit
 
 
-@njit("UniTuple(float64, 2)(float64, float64, float64)", nogil=True, cache=True)
+@njit("UniTuple(float64, 2)(float64, float64, float64)", nogil=True, cache=True, error_model="numpy")
 def add(value, total, lost):
     """-> (total, lost) with one value more."""
     found = total + value

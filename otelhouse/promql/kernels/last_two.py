@@ -7,7 +7,7 @@ from numba import njit, types
 from otelhouse.promql.kernels.signatures import MASK, RESULT, WINDOWS
 
 
-@njit(types.void(*WINDOWS, MASK, types.boolean, *RESULT), nogil=True, cache=True)
+@njit(types.void(*WINDOWS, MASK, types.boolean, *RESULT), nogil=True, cache=True, error_model="numpy")
 def last_change(offsets, times, values, ends, range_ms, delta, is_rate, out, present):
     """`is_rate`: of a counter, per second. Series of `delta` temporality are then summed over the window instead."""
     for s in range(len(offsets) - 1):

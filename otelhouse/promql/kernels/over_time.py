@@ -9,13 +9,11 @@ from numba import njit, types
 from otelhouse.promql.kernels.kahan import add
 from otelhouse.promql.kernels.signatures import F64, I64, RESULT, WINDOWS
 
-SUM, AVG, MIN, MAX, COUNT, FIRST, LAST, STDDEV, STDVAR, CHANGES, RESETS, MAX_TIME, MIN_TIME, LAST_TIME, FIRST_TIME = (
-    range(15)
-)
+COUNT, FIRST, LAST, STDDEV, STDVAR, CHANGES, RESETS, MAX_TIME, MIN_TIME, LAST_TIME, FIRST_TIME = range(11)
 """What to compute of a window; the times are those of its extreme samples, in seconds."""
 
 
-@njit("float64(float64[::1], int64, int64)", nogil=True, cache=True)
+@njit(types.float64(F64, types.int64, types.int64), nogil=True, cache=True, error_model="numpy")
 def total(values, low, high):
     """Compensated."""
     found, lost = 0.0, 0.0
@@ -24,7 +22,7 @@ def total(values, low, high):
     return found if math.isinf(found) else found + lost
 
 
-@njit("float64(float64[::1], int64, int64)", nogil=True, cache=True)
+@njit(types.float64(F64, types.int64, types.int64), nogil=True, cache=True, error_model="numpy")
 def mean(values, low, high):
     """By the sum; from where that overflows, incrementally."""
     found, lost = values[low], 0.0
@@ -45,7 +43,7 @@ def mean(values, low, high):
     return found / (high - low) + lost / (high - low)
 
 
-@njit("float64(float64[::1], int64, int64)", nogil=True, cache=True)
+@njit(types.float64(F64, types.int64, types.int64), nogil=True, cache=True, error_model="numpy")
 def variance(values, low, high):
     """Of the whole population, by Welford's way, compensated."""
     middle, middle_lost, squares, squares_lost = 0.0, 0.0, 0.0, 0.0
@@ -56,19 +54,18 @@ def variance(values, low, high):
     return (squares + squares_lost) / (high - low)
 
 
-@njit("int64(float64[::1], int64, int64, boolean, boolean)", nogil=True, cache=True)
-def extreme(values, low, high, largest, newest):
-    """Where the largest (smallest) stands: of equal ones the newest, or the oldest. NaN only if there is nothing else."""
+@njit(types.int64(F64, types.int64, types.int64, types.boolean), nogil=True, cache=True, error_model="numpy")
+def extreme(values, low, high, largest):
+    """Where the largest (smallest) stands; of equal ones the newest. NaN only if there is nothing else."""
     at = low
     for i in range(low + 1, high):
         value, best = values[i], values[at]
-        better = value > best if largest else value < best
-        if better or math.isnan(best) or (newest and value == best):
+        if math.isnan(best) or (value >= best if largest else value <= best):
             at = i
     return at
 
 
-@njit("int64(float64[::1], int64, int64)", nogil=True, cache=True)
+@njit(types.int64(F64, types.int64, types.int64), nogil=True, cache=True, error_model="numpy")
 def changes(values, low, high):
     """How often a value differs from the one before; NaN does not differ from NaN."""
     found = 0
@@ -78,7 +75,7 @@ def changes(values, low, high):
     return found
 
 
-@njit("int64(float64[::1], int64, int64)", nogil=True, cache=True)
+@njit(types.int64(F64, types.int64, types.int64), nogil=True, cache=True, error_model="numpy")
 def resets(values, low, high):
     """How often a value is less than the one before."""
     found = 0
@@ -87,15 +84,9 @@ def resets(values, low, high):
     return found
 
 
-@njit(types.float64(types.int64, I64, F64, types.int64, types.int64), nogil=True, cache=True)
+@njit(types.float64(types.int64, I64, F64, types.int64, types.int64), nogil=True, cache=True, error_model="numpy")
 def reduced(what, times, values, low, high):
     """Of a window that is not empty."""
-    if what == SUM:
-        return total(values, low, high)
-    if what == AVG:
-        return mean(values, low, high)
-    if what == MIN or what == MAX:
-        return values[extreme(values, low, high, what == MAX, False)]
     if what == COUNT:
         return float(high - low)
     if what == FIRST:
@@ -114,10 +105,10 @@ def reduced(what, times, values, low, high):
         return times[high - 1] / 1000
     if what == FIRST_TIME:
         return times[low] / 1000
-    return times[extreme(values, low, high, what == MAX_TIME, True)] / 1000
+    return times[extreme(values, low, high, what == MAX_TIME)] / 1000
 
 
-@njit(types.void(*WINDOWS, types.int64, *RESULT), nogil=True, cache=True)
+@njit(types.void(*WINDOWS, types.int64, *RESULT), nogil=True, cache=True, error_model="numpy")
 def over_time(offsets, times, values, ends, range_ms, what, out, present):
     """Windows without samples have no value."""
     for s in range(len(offsets) - 1):

@@ -10,7 +10,7 @@ from numba import njit, types
 from otelhouse.promql.kernels.signatures import F64, RESULT, WINDOWS
 
 
-@njit("float64(float64, float64[::1])", nogil=True, cache=True)
+@njit("float64(float64, float64[::1])", nogil=True, cache=True, error_model="numpy")
 def quantile(q, values):
     """Of values that may be put into order, NaN being the smallest; interpolated."""
     count = len(values)
@@ -25,7 +25,7 @@ def quantile(q, values):
     while missing < count and math.isnan(values[count - 1 - missing]):
         missing += 1
     rank = q * (count - 1)
-    lower = max(0, int(math.floor(rank)))
+    lower = max(0, int(rank))
     upper = min(count - 1, lower + 1)
     weight = rank - math.floor(rank)
     below = math.nan if lower < missing else values[lower - missing]
@@ -33,7 +33,7 @@ def quantile(q, values):
     return below * (1 - weight) + above * weight
 
 
-@njit(types.void(*WINDOWS, types.boolean, F64, *RESULT), nogil=True, cache=True)
+@njit(types.void(*WINDOWS, types.boolean, F64, *RESULT), nogil=True, cache=True, error_model="numpy")
 def quantile_over_time(offsets, times, values, ends, range_ms, deviation, quantiles, out, present):
     """The quantiles[k] at step k; `deviation`: the median of distances from the median instead."""
     for s in range(len(offsets) - 1):

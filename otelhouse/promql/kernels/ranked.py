@@ -11,10 +11,10 @@ import numpy as np
 from numba import njit, types
 
 from otelhouse.promql.kernels.quantiles import quantile
-from otelhouse.promql.kernels.signatures import F64, F64_2D, I64, MASK_2D, RESULT
+from otelhouse.promql.kernels.signatures import F64, F64_2D, I64, MASK_2D, OWN_MASK_2D, RESULT
 
 
-@njit(types.void(F64_2D, MASK_2D, I64, I64, F64, *RESULT), nogil=True, cache=True)
+@njit(types.void(F64_2D, MASK_2D, I64, I64, F64, *RESULT), nogil=True, cache=True, error_model="numpy")
 def quantiles(values, present, order, bounds, wanted, out, there):
     """The quantile wanted[k] of each group at step k."""
     found = np.empty(len(order))
@@ -29,7 +29,7 @@ def quantiles(values, present, order, bounds, wanted, out, there):
             out[g, k] = quantile(wanted[k], found[:count]) if count > 0 else 0.0
 
 
-@njit("boolean(float64, float64, boolean)", nogil=True, cache=True)
+@njit("boolean(float64, float64, boolean)", nogil=True, cache=True, error_model="numpy")
 def worse(left, right, largest):
     """NaN is worse than all else, whichever are wanted."""
     if math.isnan(left):
@@ -37,7 +37,7 @@ def worse(left, right, largest):
     return left < right if largest else left > right
 
 
-@njit("void(int64[::1], float64[::1], int64, int64, boolean)", nogil=True, cache=True)
+@njit("void(int64[::1], float64[::1], int64, int64, boolean)", nogil=True, cache=True, error_model="numpy")
 def sink(rows, keys, at, size, largest):
     """Restore a heap, the worst at its root, below `at`."""
     while True:
@@ -53,7 +53,7 @@ def sink(rows, keys, at, size, largest):
         at = child
 
 
-@njit("void(int64[::1], float64[::1], int64, boolean)", nogil=True, cache=True)
+@njit("void(int64[::1], float64[::1], int64, boolean)", nogil=True, cache=True, error_model="numpy")
 def rise(rows, keys, at, largest):
     """Restore a heap above `at`."""
     while at > 0:
@@ -65,7 +65,9 @@ def rise(rows, keys, at, largest):
         at = parent
 
 
-@njit(types.void(F64_2D, MASK_2D, I64, I64, I64, types.boolean, MASK_2D), nogil=True, cache=True)
+@njit(
+    types.void(F64_2D, MASK_2D, I64, I64, I64, types.boolean, OWN_MASK_2D), nogil=True, cache=True, error_model="numpy"
+)
 def best(values, present, order, bounds, wanted, largest, chosen):
     """The wanted[k] largest (smallest) of each group at step k; which of equal ones is as Prometheus' heap has it."""
     most = 0
@@ -97,7 +99,7 @@ def best(values, present, order, bounds, wanted, largest, chosen):
                 chosen[rows[i], k] = True
 
 
-@njit(types.void(MASK_2D, I64, I64, I64, MASK_2D), nogil=True, cache=True)
+@njit(types.void(MASK_2D, I64, I64, I64, OWN_MASK_2D), nogil=True, cache=True, error_model="numpy")
 def first(present, order, bounds, wanted, chosen):
     """The first wanted[k] of each group at step k."""
     chosen[:] = False

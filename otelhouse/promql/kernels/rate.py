@@ -8,13 +8,14 @@ from numba import njit, types
 from otelhouse.promql.kernels.signatures import MASK, RESULT, WINDOWS
 
 _THRESHOLD = 1.1
-"""Of the mean distance of samples: if a window's end is farther from its sample, the series begins or ends in between."""
+"""Of samples' mean distance: if a window's end is farther from its sample, the series begins or ends in between."""
 
 
-@njit(types.void(*WINDOWS, MASK, types.boolean, types.boolean, *RESULT), nogil=True, cache=True)
+@njit(types.void(*WINDOWS, MASK, types.boolean, types.boolean, *RESULT), nogil=True, cache=True, error_model="numpy")
 def change(offsets, times, values, ends, range_ms, delta, counter, per_second, out, present):
     """A `counter` counts on after a reset. Series of `delta` temporality are summed over the window instead."""
     resets = np.empty(64, np.int64)
+    seconds = range_ms / 1000 if per_second else 1.0
     for s in range(len(offsets) - 1):
         low = high = offsets[s]
         end = offsets[s + 1]
@@ -40,7 +41,7 @@ def change(offsets, times, values, ends, range_ms, delta, counter, per_second, o
                 for i in range(low, high):
                     total += values[i]
                 present[s, k] = high > low
-                out[s, k] = total / (range_ms / 1000) if per_second else total
+                out[s, k] = total / seconds
                 continue
             if high - low < 2:
                 present[s, k] = False
@@ -53,17 +54,14 @@ def change(offsets, times, values, ends, range_ms, delta, counter, per_second, o
                 if resets[r] >= high:
                     break
                 found += values[resets[r] - 1]
-            sampled = (times[high - 1] - times[low]) / 1000
+            sampled = float(times[high - 1] - times[low])  # all in ms
             mean = sampled / (high - low - 1)
-            to_start, to_end = (times[low] - start) / 1000, (ends[k] - times[high - 1]) / 1000
+            to_start, to_end = float(times[low] - start), float(ends[k] - times[high - 1])
             if to_start >= mean * _THRESHOLD:
                 to_start = mean / 2
             if counter and found > 0 and values[low] >= 0:
                 to_start = min(to_start, sampled * (values[low] / found))  # a counter was never below zero
             if to_end >= mean * _THRESHOLD:
                 to_end = mean / 2
-            factor = (sampled + to_start + to_end) / sampled
-            if per_second:
-                factor /= range_ms / 1000
             present[s, k] = True
-            out[s, k] = found * factor
+            out[s, k] = found * ((sampled + to_start + to_end) / (sampled * seconds))

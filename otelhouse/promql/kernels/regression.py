@@ -10,7 +10,12 @@ from otelhouse.promql.kernels.kahan import add
 from otelhouse.promql.kernels.signatures import F64, I64, RESULT, WINDOWS
 
 
-@njit(types.UniTuple(types.float64, 2)(I64, F64, types.int64, types.int64, types.int64), nogil=True, cache=True)
+@njit(
+    types.UniTuple(types.float64, 2)(I64, F64, types.int64, types.int64, types.int64),
+    nogil=True,
+    cache=True,
+    error_model="numpy",
+)
 def line(times, values, low, high, zero_ms):
     """-> (slope per second, value at `zero_ms`)."""
     first = values[low]
@@ -32,7 +37,7 @@ def line(times, values, low, high, zero_ms):
     return slope, sum_y / count - slope * sum_x / count
 
 
-@njit(types.void(*WINDOWS, types.boolean, I64, F64, *RESULT), nogil=True, cache=True)
+@njit(types.void(*WINDOWS, types.boolean, I64, F64, *RESULT), nogil=True, cache=True, error_model="numpy")
 def regression(offsets, times, values, ends, range_ms, predict, steps_ms, ahead, out, present):
     """The slope; `predict`: where the line stands ahead[k] seconds after the step steps_ms[k]."""
     for s in range(len(offsets) - 1):

@@ -7,7 +7,7 @@ from numba import njit, types
 from otelhouse.promql.kernels.signatures import F64, RESULT, WINDOWS
 
 
-@njit(types.void(*WINDOWS, F64, F64, *RESULT), nogil=True, cache=True)
+@njit(types.void(*WINDOWS, F64, F64, *RESULT), nogil=True, cache=True, error_model="numpy")
 def smoothed(offsets, times, values, ends, range_ms, level_factors, trend_factors, out, present):
     """Factors by step, each between 0 and 1."""
     for s in range(len(offsets) - 1):

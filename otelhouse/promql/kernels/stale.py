@@ -5,22 +5,21 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, types
 
-from otelhouse.promql.kernels.signatures import F64, I64
+from otelhouse.promql.kernels.signatures import F64, I64, OWN_F64, OWN_I64, U64
 
 STALE = np.uint64(0x7FF0000000000002)
-_BITS = types.Array(types.uint64, 1, "C")
 
 
-@njit(types.boolean(_BITS), nogil=True, cache=True)
+@njit(types.boolean(U64), nogil=True, cache=True, error_model="numpy")
 def any_stale(bits):
     """Is there a marker among values, given as their bits?"""
+    found = False
     for i in range(len(bits)):
-        if bits[i] == STALE:
-            return True
-    return False
+        found |= bits[i] == STALE
+    return found
 
 
-@njit(types.Tuple((I64, I64, F64))(I64, I64, F64, _BITS), nogil=True, cache=True)
+@njit(types.Tuple((OWN_I64, OWN_I64, OWN_F64))(I64, I64, F64, U64), nogil=True, cache=True, error_model="numpy")
 def without_stale(offsets, times, values, bits):
     """-> offsets, times, values of samples that are no markers."""
     kept_offsets, kept_times, kept_values = np.empty_like(offsets), np.empty_like(times), np.empty_like(values)
