@@ -56,6 +56,6 @@ def application(settings: Settings, clock: Clock, database: Database, tenancy: T
     dashboard: BaseRoute = Mount("/", Dashboard(web)) if web else Route("/{path:path}", not_built)
     expressions = Expressions(database, clock, settings.promql)
     prometheus = PrometheusApi(House(database, clock, expressions, clock.now_ns()), tenancy)
-    endpoint = GraphQLEndpoint(database, tenancy, clock, to_endpoints(settings.query), browser=graphiql)
+    endpoint = GraphQLEndpoint(database, tenancy, clock, to_endpoints(settings.query), expressions, browser=graphiql)
     graphql = Route("/graphql", endpoint.answer, methods=_ANY)
     return Starlette(routes=[*health_routes(readiness), graphql, *prometheus.routes(), dashboard])
