@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from enum import Enum
@@ -45,6 +46,7 @@ LIMITS = {
     "distributed_product_mode": "local",
 }
 
+_KILL = "KILL QUERY WHERE query_id = {id:String} ASYNC"
 # A server's own ends a query by itself when its reader goes; the embedded one always does.
 _UNTIL_GONE = {"cancel_http_readonly_queries_on_client_close": 1}
 
@@ -107,11 +109,12 @@ class Database:
         """What `consume` makes, on a thread of ours, of the answer in one of ClickHouse's formats, as it comes.
 
         `limits` go before ours. With `explain`, what EXPLAIN says of the query. Raises what `rows` raises, and what
-        `consume` raises. Whoever is cancelled while waiting ends the query, too: ClickHouse sees its reader go.
+        `consume` raises. Whoever is cancelled while waiting ends the query, too: ClickHouse sees its reader go, or is
+        told if it has not begun to answer.
         """
         planned, stream = statement(select), _Stream()
         sql = f"EXPLAIN {explain} {planned.sql}" if explain else planned.sql
-        settings = {**Reading.ALL.settings, **_UNTIL_GONE, **limits}
+        settings = {**Reading.ALL.settings, **_UNTIL_GONE, **limits, "query_id": stream.query_id}
 
         def work() -> T:
             opened = self._connected().raw_stream(sql, parameters=planned.parameters, settings=settings, fmt=form)
@@ -121,7 +124,8 @@ class Database:
         try:
             return await self._answer(select.source.table, work, seconds)
         except BaseException:
-            stream.end()
+            if stream.end():
+                self._threads.submit(self._kill, stream.query_id)
             raise
 
     async def _answer(self, table: str, work: Callable[[], T], seconds: float = ANSWER_SECONDS) -> T:
@@ -164,6 +168,10 @@ class Database:
         QUERIES.labels(table, "OK").inc()
         return found
 
+    def _kill(self, query_id: str) -> None:
+        with contextlib.suppress(clickhouse.ClickHouseError), clickhouse.translated():
+            self._connected().command(_KILL, parameters={"id": query_id})
+
     def _connected(self) -> Any:
         with self._opening:
             if self._client is None:
@@ -175,8 +183,10 @@ class _Stream:
     """An answer that is being read on one thread, which another may end."""
 
     def __init__(self) -> None:
+        self.query_id = str(uuid.uuid4())
         self._lock = threading.Lock()
         self._response: Any = None
+        self._begun = False
         self._ended = False
 
     @contextlib.contextmanager
@@ -184,7 +194,7 @@ class _Stream:
         """While it is read."""
         response.auto_close = False  # else it is a closed file at its end, and not an ended one
         with self._lock:
-            self._response = response
+            self._response, self._begun = response, True
             ended = self._ended
         try:
             if ended:
@@ -195,13 +205,14 @@ class _Stream:
                 self._response = None
             response.close()  # with its connection, unless it was read to its end
 
-    def end(self) -> None:
-        """Whoever reads sees the end of it."""
+    def end(self) -> bool:
+        """Whoever reads sees the end of it. True if the answer has not begun: then only the server can end it."""
         with self._lock:
             self._ended = True
             if self._response is not None:
                 with contextlib.suppress(RuntimeError, ValueError):  # it has just been read to its end
                     self._response.shutdown()
+            return not self._begun
 
 
 def _explained(error: clickhouse.ClickHouseError) -> QueryError | None:

@@ -11,7 +11,8 @@ from tests.query.house import NOW, Tenant, around
 from tests.support.rows import SECOND
 
 METRIC_RANGE = """query($q: String!, $range: TimeRange!, $step: String!) {
-  metricRange(query: $q, range: $range, step: $step) { series { labels points { time value } columns } warnings infos } }"""
+  metricRange(query: $q, range: $range, step: $step) {
+    series { labels points { time value } columns } warnings infos } }"""
 AT = NOW // 1_000_000
 
 
