@@ -129,8 +129,11 @@ def _count_values(node: Aggregate, vector: Vector, label: str) -> Vector:
 
 
 def _warn_quantile(wanted: F64, notes: Notes) -> None:
-    if wanted.size and not 0 <= (last := float(wanted[-1])) <= 1:  # Prometheus tells of the last step only
-        notes.warn(f"quantile value should be between 0 and 1, got {general(last)}")
+    told = wanted[~np.isnan(wanted)]
+    wrong = ["NaN"] if len(told) < len(wanted) else []
+    wrong += [general(each) for each in (told.max(initial=0.0), told.min(initial=1.0)) if not 0 <= each <= 1]
+    for each in wrong:
+        notes.warn(f"quantile value should be between 0 and 1, got {each}")
 
 
 def _capped(wanted: F64, notes: Notes) -> F64:

@@ -47,7 +47,7 @@ def vectors(op: str, left: Vector, right: Vector, as_bool: bool, matching: Match
         values, kept = (holds.astype(np.float64), present) if as_bool else (sides[0], present & holds)
     if matching.cardinality is Cardinality.ONE_TO_ONE:
         _check_one_to_one(pairs, kept)
-    labels = _labels(many.labels, one.labels, pairs, matching, drop_name=op in ARITHMETIC or as_bool)
+    labels = _labels(many.labels, one.labels, pairs, matching, op in ARITHMETIC, as_bool)
     found = Vector(labels, values, kept).thinned()
     if matching.cardinality is Cardinality.ONE_TO_ONE and len(np.unique(pairs.group)) == len(pairs.group):
         return found  # groups differ in what the labels are made of
@@ -69,9 +69,11 @@ def _check_one_to_one(pairs: Pairs, kept: Mask) -> None:
         )
 
 
-def _labels(many: list[Labels], one: list[Labels], pairs: Pairs, matching: Matching, drop_name: bool) -> list[Labels]:
+def _labels(
+    many: list[Labels], one: list[Labels], pairs: Pairs, matching: Matching, is_arithmetic: bool, as_bool: bool
+) -> list[Labels]:
     names = set(matching.labels)
-    dropped = {NAME} if drop_name else set()
+    dropped = {NAME} if is_arithmetic or as_bool else set()
     if matching.cardinality is Cardinality.ONE_TO_ONE:
         if matching.on:
             kept = names - dropped
@@ -85,6 +87,9 @@ def _labels(many: list[Labels], one: list[Labels], pairs: Pairs, matching: Match
                     labels[name] = value
                 else:
                     labels.pop(name, None)
+    if as_bool:
+        for labels in bare:
+            labels.pop(NAME, None)  # even one that was included
     return bare
 
 

@@ -40,6 +40,8 @@ _CARDINALITIES = {
 }
 _MOST_DEPTH = 150
 """Later passes descend by recursion too: Python ends at 1,000 frames."""
+_NEWER = frozenset(("start", "end", "step", "range", "histogram_quantiles"))
+"""Functions that the library knows, but not Prometheus 3.5."""
 _FLAG = "promql-experimental-functions"
 
 
@@ -129,11 +131,15 @@ class _Builder:
         if param is not None and type_of(param) is not wanted:
             raise PromQLError(f"expected type {wanted.value} in aggregation parameter, got {_name(param)}")
         modifier = found.modifier
+        if modifier is not None and "" in modifier.labels:
+            raise PromQLError('invalid label name for grouping: ""')
         by = modifier is None or str(modifier.type).endswith("By")
         return Aggregate(op, expr, param, by, tuple(modifier.labels) if modifier is not None else ())
 
     def _call(self, found: promql_parser.Call, depth: int) -> Call:
         name = found.func.name
+        if name in _NEWER:
+            raise PromQLError(f'unknown function with name "{name}"')
         if found.func.experimental and not self._settings.enable_experimental:
             raise PromQLError(f'function "{name}" is not enabled')
         args = tuple(self.node(each, depth + 1) for each in found.args)

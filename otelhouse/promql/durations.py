@@ -23,6 +23,13 @@ def seconds(text: str) -> float | None:
     return None
 
 
+def plain(ms: int) -> str:
+    """A positive duration, as the library reads it: none of its numbers may exceed 32 bits."""
+    years, rest = divmod(ms, _UNITS_MS[0])
+    seconds_, rest = divmod(rest, 1_000)
+    return "".join(f"{count}{unit}" for count, unit in ((years, "y"), (seconds_, "s"), (rest, "ms")) if count)
+
+
 class DurationArithmetic:
     """Reads tokens (kind, text) from `at` on; each method gives ms, or None where none stands there."""
 

@@ -3,6 +3,8 @@
 `promql-parser` follows Prometheus 2.45. What is newer, and what it gets wrong, is rewritten token by token before:
 
     1_000, 0x_ff              underscores between digits
+    `a\\b`                    another quotation: the library looks for escapes in this one
+    sum by (a:b)              quoted
     a @ -5, a @ 1e9           a number of the table `at_ms`: the library panics below zero
     a offset 0s, offset (5m)  no offset, or a plain one
     {x=~"\\\\Qa.b\\\\E"}          a number of the table `patterns`: the library's regular expressions are not RE2's
@@ -20,7 +22,7 @@ import promql_parser
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from otelhouse.promql.durations import DurationArithmetic
+from otelhouse.promql.durations import DurationArithmetic, plain
 from otelhouse.promql.errors import PromQLError
 
 _TOKEN = re.compile(
@@ -33,7 +35,11 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_UNDERSCORES = re.compile(r"0[xX](?:_?[0-9a-fA-F])+|\d+(?:_\d+)*(?:\.(?:\d+(?:_\d+)*)?)?(?:[eE][+-]?\d+(?:_\d+)*)?")
+_DIGITS = r"\d+(?:_\d+)*"
+_UNDERSCORES = re.compile(
+    rf"0[xX](?:_?[0-9a-fA-F])+|(?:{_DIGITS}(?:\.(?:{_DIGITS})?)?|\.{_DIGITS})(?:[eE][+-]?{_DIGITS})?"
+)
+_GROUPINGS = frozenset(("by", "without", "on", "ignoring", "group_left", "group_right"))
 _MOST_NESTING = 150
 _MOST_TOKENS = 20_000
 """The library descends without looking at its stack: what nests deeper ends the process."""
@@ -66,8 +72,12 @@ class _Desugaring:
             kind, text = self.tokens[self.at]
             if kind == "string" and self._before() in ("=~", "!~"):
                 self._pattern(text)
+            elif text.startswith("`"):
+                self._raw(text)
             elif kind == "number":
                 self._number(text)
+            elif kind == "word" and text.lower() in _GROUPINGS and self._text(1) == "(":
+                self._grouping()
             elif text == "@":
                 self._time()
             elif kind == "word" and text.lower() == "offset" and self._may_be_modifier():
@@ -93,12 +103,24 @@ class _Desugaring:
         self.written.append(text.replace("_", "") if _UNDERSCORES.fullmatch(text) else text)
         self.at += 1
 
+    def _raw(self, literal: str) -> None:
+        escaped = literal[1:-1].replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "")
+        self.written.append(f'"{escaped}"')
+        self.at += 1
+
     def _pattern(self, literal: str) -> None:
         pattern = _literal(literal)
         # The stand-in matches the empty string if the pattern does: the library wants one matcher that does not.
         self.written.append(f'"{len(self.patterns)}{"|" if matches(pattern, "") else ""}"')
         self.patterns.append(pattern)
         self.at += 1
+
+    def _grouping(self) -> None:
+        self._keep()
+        while self.at < len(self.tokens) and self._text(0) != ")":
+            kind, text = self.tokens[self.at]
+            self.tokens[self.at] = (kind, f'"{text}"' if kind == "word" and ":" in text else text)
+            self._keep()
 
     def _time(self) -> None:
         self._keep()
@@ -115,7 +137,9 @@ class _Desugaring:
         self.at += signs + 1
 
     def _may_be_modifier(self) -> bool:
-        following = self._text(1)
+        following, before = self._text(1), self.tokens[self.at - 1] if self.at else ("operator", "")
+        if before[0] == "operator" and before[1] not in ("}", ")", "]"):
+            return False  # it is a metric's name
         return following in ("(", "+", "-") or following[:1].isdigit() or following[:1] == "."
 
     def _offset(self) -> None:
@@ -127,7 +151,7 @@ class _Desugaring:
             return
         self.at = arithmetic.at
         if ms:
-            self.written.append(f"offset {ms}ms" if ms > 0 else f"offset -{-ms}ms")
+            self.written.append(f"offset {plain(ms)}" if ms > 0 else f"offset -{plain(-ms)}")
         elif "offset" in self.written[-2:]:
             raise PromQLError("offset may not be set multiple times")
 
@@ -141,7 +165,7 @@ class _Desugaring:
                 continue
             if ms <= 0:
                 raise PromQLError("duration must be greater than 0")
-            self.written.append(f"{ms}ms")
+            self.written.append(plain(ms))
             self.at = arithmetic.at
             if self._text(0) == ":":
                 self._keep()
@@ -171,12 +195,24 @@ def matches(pattern: str, text: str) -> bool:
 
 def _literal(text: str) -> Any:
     """The value of a number or a string."""
+    if text.startswith("`"):
+        return text[1:-1].replace("\r", "")
     found: Any = promql_parser.parse(text)
     return found.val
 
 
 def _tokens(query: str) -> list[tuple[str, str]]:
-    found = [(str(each.lastgroup), each.group()) for each in _TOKEN.finditer(query) if each.lastgroup != "space"]
+    found, at, inside = [], 0, False
+    while at < len(query):
+        # Names may begin with a colon, but not in brackets: there it stands before a step.
+        if inside and query[at] == ":":
+            found.append(("operator", ":"))
+            at += 1
+        elif (token := _TOKEN.match(query, at)) is not None:
+            if token.lastgroup != "space":
+                found.append((str(token.lastgroup), token.group()))
+                inside = token.group() == "[" or (inside and token.group() != "]")
+            at = token.end()
     if len(found) > _MOST_TOKENS:
         raise PromQLError(f"the expression has {len(found)} words and signs; {_MOST_TOKENS} are read at most")
     deepest = depth = operators = 0

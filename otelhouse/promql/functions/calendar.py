@@ -14,8 +14,7 @@ _UNTOLD = {
     "month": 12, "year": 292277026596,
 }  # fmt: skip
 """What Prometheus says of NaN and of what is no int64: parts of the last second that an int64 can tell."""
-_MOST = 9e15
-"""Beyond it (285 million years) numbers are not told apart from those."""
+_MOST = 2.0**63
 
 
 def part(name: str, seconds: F64) -> F64:

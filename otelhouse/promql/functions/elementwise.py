@@ -32,6 +32,11 @@ def _clamp(values: F64, least: F64, most: F64) -> F64:
     return _max(least, _min(most, values))
 
 
+def _sign(values: F64) -> F64:
+    signs: F64 = np.sign(values)
+    return np.copysign(signs, values)  # -0 stays what it is
+
+
 def _round(values: F64, *nearest: F64) -> F64:
     # Prometheus inverts what to round to, so that 0.1 or the like has smaller errors.
     inverse = 1.0 / (nearest[0] if nearest else np.ones(1))
@@ -47,7 +52,7 @@ FUNCTIONS: dict[str, Callable[..., F64]] = {
     "log2": np.log2,
     "log10": np.log10,
     "sqrt": np.sqrt,
-    "sgn": np.sign,
+    "sgn": _sign,
     "round": _round,
     "clamp": _clamp,
     "clamp_min": lambda values, least: _max(least, values),
