@@ -81,6 +81,7 @@ class Expressions:
             max_steps=limits.max_steps + 1,  # Prometheus' limit is of the intervals between them
             max_samples=limits.max_samples,
             max_series=limits.max_series,
+            enable_experimental=limits.experimental,
         )
         storage = TenantSamples(self._database, tenant, self._known, budget)
         try:
