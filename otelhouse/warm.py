@@ -17,7 +17,9 @@ from pathlib import Path
 from numba.core.caching import _CacheLocator as CacheLocator
 
 ROOMS = ("schema", "ingest", "processor", "otelhouse.promql")
-COMPILE = "from schema.wire.warm import warm; warm(); import ingest.steps.mask, processor.build, otelhouse.promql.engine"
+COMPILE = (
+    "from schema.wire.warm import warm; warm(); import ingest.steps.mask, processor.build, otelhouse.promql.engine"
+)
 """Kernels with a signature compile as their module is imported; in a process of its own, after the rest is deleted."""
 
 
