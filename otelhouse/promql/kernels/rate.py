@@ -5,30 +5,41 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, types
 
-from otelhouse.promql.kernels.signatures import MASK, RESULT, WINDOWS
+from otelhouse.promql.kernels.signatures import F64, MASK, OWN_I64, RESULT, WINDOWS
 
 _THRESHOLD = 1.1
 """Of samples' mean distance: if a window's end is farther from its sample, the series begins or ends in between."""
 
 
+@njit(types.int64(F64, types.int64, OWN_I64), nogil=True, cache=True, error_model="numpy")
+def find_resets(values, first, resets):
+    """Fills in where values fall, counted from `first` -> how often."""
+    after, before = values[1:], values[:-1]
+    falls = 0
+    for i in range(len(after)):  # most series have none, and this is all that they cost
+        falls += after[i] < before[i]
+    if falls == 0:
+        return 0
+    count = 0
+    for i in range(len(after)):
+        if after[i] < before[i]:
+            resets[count] = first + i + 1
+            count += 1
+    return count
+
+
 @njit(types.void(*WINDOWS, MASK, types.boolean, types.boolean, *RESULT), nogil=True, cache=True, error_model="numpy")
 def change(offsets, times, values, ends, range_ms, delta, counter, per_second, out, present):
     """A `counter` counts on after a reset. Series of `delta` temporality are summed over the window instead."""
-    resets = np.empty(64, np.int64)
+    longest = 0
+    for s in range(len(offsets) - 1):
+        longest = max(longest, offsets[s + 1] - offsets[s])
+    resets = np.empty(longest, np.int64)
     seconds = range_ms / 1000 if per_second else 1.0
     for s in range(len(offsets) - 1):
         low = high = offsets[s]
         end = offsets[s + 1]
-        count = 0
-        if counter and not delta[s]:
-            for i in range(offsets[s] + 1, end):
-                if values[i] < values[i - 1]:
-                    if count == len(resets):
-                        longer = np.empty(2 * count, np.int64)
-                        longer[:count] = resets
-                        resets = longer
-                    resets[count] = i
-                    count += 1
+        count = find_resets(values[low:end], low, resets) if counter and not delta[s] else 0
         first_reset = 0
         for k in range(len(ends)):
             start = ends[k] - range_ms
@@ -59,8 +70,9 @@ def change(offsets, times, values, ends, range_ms, delta, counter, per_second, o
             to_start, to_end = float(times[low] - start), float(ends[k] - times[high - 1])
             if to_start >= mean * _THRESHOLD:
                 to_start = mean / 2
-            if counter and found > 0 and values[low] >= 0:
-                to_start = min(to_start, sampled * (values[low] / found))  # a counter was never below zero
+            # A counter was never below zero. Most are far from it: they are spared the division.
+            if counter and found > 0 and values[low] >= 0 and sampled * values[low] <= to_start * found:
+                to_start = min(to_start, sampled * (values[low] / found))
             if to_end >= mean * _THRESHOLD:
                 to_end = mean / 2
             present[s, k] = True
