@@ -30,7 +30,8 @@ from query.source import Range, source
 
 _MS = 1_000_000
 _HOUR_MS = 3_600_000
-_RECENT_MS = 300_000
+_RECENT_MS = 7_200_000
+"""What came since then counts whenever its series began, as in the head block of Prometheus."""
 _MOST_ROWS = 200_000_000
 """Rows of samples that may be looked at to learn which series had any in a range."""
 _LATEST_MS = 2**63 // _MS - 1
