@@ -9,7 +9,7 @@ import numpy as np
 from otelhouse.promql import arithmetic, binary
 from otelhouse.promql.aggregation import aggregate, ignores_names
 from otelhouse.promql.errors import ExecutionError, QueryTooLarge
-from otelhouse.promql.functions import calendar, elementwise, histograms, labels, presence, ranges, sorting
+from otelhouse.promql.functions import calendar, elementwise, histograms, info, labels, presence, ranges, sorting
 from otelhouse.promql.kernels.instant import newest
 from otelhouse.promql.kernels.stale import any_stale, without_stale
 from otelhouse.promql.notes import Notes
@@ -229,6 +229,9 @@ class Evaluator:
             case "histogram_fraction":
                 lower, upper = (self.scalar(each, steps) for each in args[:2])
                 return histograms.fraction(lower, upper, self.vector(args[2], steps), self.notes)
+            case "info" if isinstance(chosen := args[1], Select):
+                infos, sampled = (self._select(chosen, steps, own_times) for own_times in (False, True))
+                return info.enriched(self.vector(args[0], steps), infos, sampled.values, chosen.selector)
         if name in _NATIVE_ONLY:
             self.vector(args[0], steps)
             return empty(steps.count)  # of floats, nothing
