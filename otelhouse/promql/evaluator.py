@@ -40,7 +40,8 @@ _NATIVE_ONLY = frozenset(
 class Evaluator:
     """`instant`: the order of rows matters, as it does at the top of an instant query.
 
-    Expressions that are `repeated` are evaluated once for the same steps: see `known`.
+    Expressions that are `repeated` are evaluated once for the same steps: see `known`. Whoever sets `cancelled`, from
+    another thread, ends the evaluation at the next node.
     """
 
     reads: Reads
@@ -49,9 +50,12 @@ class Evaluator:
     instant: bool
     repeated: frozenset[Node] = frozenset()
     known: dict[tuple[Node, Steps], Value] = field(default_factory=dict)
+    cancelled: bool = False
 
     def value(self, node: Node, steps: Steps) -> Value:
         """Raises ExecutionError."""
+        if self.cancelled:
+            raise ExecutionError("query was canceled")
         if node not in self.repeated:
             return self._value(node, steps, names_matter=True)
         if (found := self.known.get((node, steps))) is None:
@@ -74,7 +78,7 @@ class Evaluator:
                 return self._binary(node, steps)
             case Aggregate():
                 param = None if node.param is None else self.value(node.param, steps)
-                return aggregate(node, self._aggregated(node, steps), param, self.notes)
+                return aggregate(node, self._aggregated(node, steps), param, self.settings.max_cells, self.notes)
             case Call():
                 return self._call(node, steps, names_matter)
             case Range() | Subquery():
