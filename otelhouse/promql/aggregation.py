@@ -121,7 +121,7 @@ def _count_values(node: Aggregate, vector: Vector, label: str, max_cells: int) -
     distinct, which = np.unique(vector.values[rows, step].view(np.int64), return_inverse=True)
     if len(distinct) * steps > max_cells:
         raise QueryTooLarge(
-            f"count_values finds {len(distinct)} values: round what it counts, or ask for fewer series or a shorter time"
+            f"count_values finds {len(distinct)} values: round what it counts, or ask for fewer series, a shorter time"
         )
     texts = [shortest(each) for each in distinct.view(np.float64).tolist()]
     pairs, at = np.unique(rows * len(distinct) + which, return_inverse=True)

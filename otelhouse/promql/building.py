@@ -65,7 +65,8 @@ class _Builder:
             raise PromQLError(f"the expression nests more than {_MOST_DEPTH} deep")
         match found:
             case promql_parser.NumberLiteral():
-                return Number(found.val)
+                # Equal nodes are evaluated once, and -0 equals 0.
+                return Negate(Number(0.0)) if repr(found.val) == "-0.0" else Number(found.val)
             case promql_parser.StringLiteral():
                 return String(found.val)
             case promql_parser.ParenExpr():

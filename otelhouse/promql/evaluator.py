@@ -126,7 +126,7 @@ class Evaluator:
                 ends = looked_at(node.offset_ms, node.at_ms, steps)
                 inner = inner_steps(node, steps, self.settings)
                 self._check(1, inner.count)
-                vector = self.vector(node.expr, inner)
+                vector = self.vector(node.expr, inner) if inner.count else empty(0)
                 found, delta = vector.labels, np.zeros(len(vector.labels), np.bool_)
                 offsets = np.concatenate([[0], np.cumsum(vector.present.sum(axis=1))]).astype(np.int64)
                 times, values = (
