@@ -66,7 +66,7 @@ def test_delta_and_cumulative_series_of_one_selector_are_told_apart() -> None:
         ("a_total - a_total offset 1d", [(-1445, -1430), (-5, 10)]),
         ("a_total @ 0", [(-T // MINUTE - 5, -T // MINUTE)]),
         ("a_total @ end()", [(5, 10)]),
-        ("sum_over_time(a_total[1m:1h] @ 1764000005)", []),  # of which no step is in the window
+        ("sum_over_time(a_total[1m:1h] @ 1764001805)", []),  # of which no step is in the window
         ("sum_over_time(a_total[10m:1m])", [(-14, 10)]),
         ("sum_over_time(rate(a_total[2m])[10m:1m] offset 3m)", [(-14, 7)]),
     ],
