@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from otelhouse.promql.errors import ExecutionError
+from otelhouse.promql.errors import ExecutionError, QueryTooLarge
 from otelhouse.promql.kernels import groups, ranked
 from otelhouse.promql.notes import Notes
 from otelhouse.promql.numbers import general, shortest
@@ -18,10 +18,10 @@ from schema.arrays import F64, I64
 _INT64 = float(1 << 63)
 
 
-def aggregate(node: Aggregate, vector: Vector, param: Value | None, notes: Notes) -> Vector:
-    """Raises ExecutionError."""
+def aggregate(node: Aggregate, vector: Vector, param: Value | None, max_cells: int, notes: Notes) -> Vector:
+    """Raises ExecutionError; QueryTooLarge where the result would have more than `max_cells` points."""
     if isinstance(param, Text):
-        return _count_values(node, vector, param.value)
+        return _count_values(node, vector, param.value, max_cells)
     if node.op in ("topk", "bottomk", "limitk") and isinstance(param, Scalar):
         return _chosen(node, vector, _whole(param.values))
     if node.op == "limit_ratio" and isinstance(param, Scalar):
@@ -111,7 +111,7 @@ def _chosen(node: Aggregate, vector: Vector, wanted: I64) -> Vector:
     return found.rows(kept[chosen[kept, 0]])
 
 
-def _count_values(node: Aggregate, vector: Vector, label: str) -> Vector:
+def _count_values(node: Aggregate, vector: Vector, label: str, max_cells: int) -> Vector:
     if not label:
         raise ExecutionError(f'invalid label name "{label}"')
     steps = vector.values.shape[1]
@@ -119,6 +119,10 @@ def _count_values(node: Aggregate, vector: Vector, label: str) -> Vector:
     if not len(rows):
         return empty(steps)
     distinct, which = np.unique(vector.values[rows, step].view(np.int64), return_inverse=True)
+    if len(distinct) * steps > max_cells:
+        raise QueryTooLarge(
+            f"count_values finds {len(distinct)} values: round what it counts, or ask for fewer series, a shorter time"
+        )
     texts = [shortest(each) for each in distinct.view(np.float64).tolist()]
     pairs, at = np.unique(rows * len(distinct) + which, return_inverse=True)
     series = [{**vector.labels[pair // len(distinct)], label: texts[pair % len(distinct)]} for pair in pairs.tolist()]

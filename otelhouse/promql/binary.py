@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from otelhouse.promql.arithmetic import ARITHMETIC, COMPARISON
 from otelhouse.promql.errors import ExecutionError
-from otelhouse.promql.matching import Pairs, dense_groups, paired, signatures
+from otelhouse.promql.matching import Pairs, most_at_once, paired, signatures
 from otelhouse.promql.tree import SET_OPERATORS, Cardinality, Matching
-from otelhouse.promql.values import NAME, Labels, Scalar, Vector, joined, nameless
+from otelhouse.promql.values import NAME, Labels, Scalar, Vector, counted, joined, nameless
 from schema.arrays import F64, I64, Mask
 
 _Item = TypeVar("_Item", np.float64, np.bool_)
@@ -62,8 +62,7 @@ def _taken(rows: npt.NDArray[_Item], at: I64) -> npt.NDArray[_Item]:
 def _check_one_to_one(pairs: Pairs, kept: Mask) -> None:
     sizes = np.bincount(pairs.group)
     shared = np.flatnonzero(sizes[pairs.group] > 1) if len(sizes) else np.zeros(0, np.int64)
-    counts = dense_groups(pairs.group[shared], kept[shared])
-    if (counts > 1).any():
+    if most_at_once(pairs.group[shared], kept[shared]) > 1:
         raise ExecutionError(
             "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)"
         )
@@ -95,13 +94,9 @@ def _labels(
 
 def _sets(op: str, left: Vector, right: Vector, matching: Matching) -> Vector:
     groups, left_groups, right_groups = signatures(left.labels, right.labels, matching)
-    steps = left.values.shape[1]
-    there = np.zeros((groups, steps), np.bool_)
     if op == "or":
-        np.logical_or.at(there, left_groups, left.present)
-        added = right.present & ~there[right_groups]
+        added = right.present & ~counted(left.present, left_groups, groups)[1][right_groups]
         values: F64 = np.concatenate([left.values, right.values])
         return joined(Vector(left.labels + right.labels, values, np.concatenate([left.present, added])).thinned())
-    np.logical_or.at(there, right_groups, right.present)
-    kept = there[left_groups]
-    return Vector(left.labels, left.values, left.present & (kept if op == "and" else ~kept)).thinned()
+    there = counted(right.present, right_groups, groups)[1][left_groups]
+    return Vector(left.labels, left.values, left.present & (there if op == "and" else ~there)).thinned()

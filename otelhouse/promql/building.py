@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import promql_parser
 
 from otelhouse.promql.errors import PromQLError
+from otelhouse.promql.functions.info import DEFAULT
 from otelhouse.promql.invariance import marked
 from otelhouse.promql.parsing import Parsed, parse
-from otelhouse.promql.selectors import selector
+from otelhouse.promql.selectors import NAME_LABEL, selector
 from otelhouse.promql.settings import Settings, Steps
 from otelhouse.promql.tree import (
     COMPARISONS,
@@ -28,6 +30,7 @@ from otelhouse.promql.tree import (
     String,
     Subquery,
     Type,
+    children,
     type_of,
 )
 
@@ -62,7 +65,8 @@ class _Builder:
             raise PromQLError(f"the expression nests more than {_MOST_DEPTH} deep")
         match found:
             case promql_parser.NumberLiteral():
-                return Number(found.val)
+                # Equal nodes are evaluated once, and -0 equals 0.
+                return Negate(Number(0.0)) if repr(found.val) == "-0.0" else Number(found.val)
             case promql_parser.StringLiteral():
                 return String(found.val)
             case promql_parser.ParenExpr():
@@ -143,6 +147,10 @@ class _Builder:
         if found.func.experimental and not self._settings.enable_experimental:
             raise PromQLError(f'function "{name}" is not enabled')
         args = tuple(self.node(each, depth + 1) for each in found.args)
+        if name == "info":
+            if getattr(found.args[-1], "name", None) and len(args) > 1:
+                raise PromQLError("expected label selectors only, got vector selector instead")
+            args = _info_args(args)
         wanted = [_TYPES[str(each).rpartition(".")[2]] for each in found.func.arg_types]
         for i, arg in enumerate(args):
             if type_of(arg) is not (kind := wanted[min(i, len(wanted) - 1)]):
@@ -156,6 +164,24 @@ _TYPE_NAMES = {
     Type.SCALAR: "scalar",
     Type.STRING: "string",
 }
+
+
+def _info_args(args: tuple[Node, ...]) -> tuple[Node, ...]:
+    """The second argument, a selector of labels, becomes one of info series."""
+    chosen = args[1] if len(args) > 1 else Select(())
+    if not isinstance(chosen, Select):
+        raise PromQLError(f"expected label selectors only, got {_name(chosen)}")
+    if not any(each.name == NAME_LABEL for each in chosen.selector):
+        chosen = replace(chosen, selector=(DEFAULT, *chosen.selector))
+    first = _first_select(args[0])  # Prometheus looks at info series when it looks at this one
+    return args[0], replace(chosen, offset_ms=first.offset_ms, at_ms=first.at_ms) if first else chosen
+
+
+def _first_select(node: Node) -> Select | None:
+    if isinstance(node, Select):
+        return node
+    found = (_first_select(each) for each in (children(node) if not isinstance(node, Range) else (node.select,)))
+    return next((each for each in found if each is not None), None)
 
 
 def _name(node: Node) -> str:

@@ -49,6 +49,8 @@ class Result:
 
 async def evaluate(text: str, storage: Storage, at: Steps, settings: Settings) -> Result:
     """Raises PromQLError and ExecutionError (QueryTooLarge where a limit is met), and what the storage raises."""
+    if at.count < 1:
+        raise PromQLError("end timestamp must not be before start time")
     if at.count > settings.max_steps:
         raise QueryTooLarge(
             f"the query has {at.count} steps, {settings.max_steps} are allowed: ask for a shorter time or a longer step"
@@ -60,7 +62,10 @@ async def evaluate(text: str, storage: Storage, at: Steps, settings: Settings) -
         raise PromQLError(f'invalid expression type "{told}" for range query, must be Scalar or instant Vector')
     reads = await read_all(tree, at, storage, settings)
     evaluator = Evaluator(reads, settings, Notes(), at.instant, repeated(tree))
-    return await asyncio.to_thread(_result, evaluator, tree, kind, at)
+    try:
+        return await asyncio.to_thread(_result, evaluator, tree, kind, at)
+    finally:
+        evaluator.cancelled = True  # whoever waits no longer
 
 
 def _result(evaluator: Evaluator, tree: Node, kind: Type, at: Steps) -> Result:

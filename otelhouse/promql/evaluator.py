@@ -9,7 +9,7 @@ import numpy as np
 from otelhouse.promql import arithmetic, binary
 from otelhouse.promql.aggregation import aggregate, ignores_names
 from otelhouse.promql.errors import ExecutionError, QueryTooLarge
-from otelhouse.promql.functions import calendar, elementwise, histograms, labels, presence, ranges, sorting
+from otelhouse.promql.functions import calendar, elementwise, histograms, info, labels, presence, ranges, sorting
 from otelhouse.promql.kernels.instant import newest
 from otelhouse.promql.kernels.stale import any_stale, without_stale
 from otelhouse.promql.notes import Notes
@@ -40,7 +40,8 @@ _NATIVE_ONLY = frozenset(
 class Evaluator:
     """`instant`: the order of rows matters, as it does at the top of an instant query.
 
-    Expressions that are `repeated` are evaluated once for the same steps: see `known`.
+    Expressions that are `repeated` are evaluated once for the same steps: see `known`. Whoever sets `cancelled`, from
+    another thread, ends the evaluation at the next node.
     """
 
     reads: Reads
@@ -49,9 +50,12 @@ class Evaluator:
     instant: bool
     repeated: frozenset[Node] = frozenset()
     known: dict[tuple[Node, Steps], Value] = field(default_factory=dict)
+    cancelled: bool = False
 
     def value(self, node: Node, steps: Steps) -> Value:
         """Raises ExecutionError."""
+        if self.cancelled:
+            raise ExecutionError("query was canceled")
         if node not in self.repeated:
             return self._value(node, steps, names_matter=True)
         if (found := self.known.get((node, steps))) is None:
@@ -74,7 +78,7 @@ class Evaluator:
                 return self._binary(node, steps)
             case Aggregate():
                 param = None if node.param is None else self.value(node.param, steps)
-                return aggregate(node, self._aggregated(node, steps), param, self.notes)
+                return aggregate(node, self._aggregated(node, steps), param, self.settings.max_cells, self.notes)
             case Call():
                 return self._call(node, steps, names_matter)
             case Range() | Subquery():
@@ -122,7 +126,7 @@ class Evaluator:
                 ends = looked_at(node.offset_ms, node.at_ms, steps)
                 inner = inner_steps(node, steps, self.settings)
                 self._check(1, inner.count)
-                vector = self.vector(node.expr, inner)
+                vector = self.vector(node.expr, inner) if inner.count else empty(0)
                 found, delta = vector.labels, np.zeros(len(vector.labels), np.bool_)
                 offsets = np.concatenate([[0], np.cumsum(vector.present.sum(axis=1))]).astype(np.int64)
                 times, values = (
@@ -229,6 +233,9 @@ class Evaluator:
             case "histogram_fraction":
                 lower, upper = (self.scalar(each, steps) for each in args[:2])
                 return histograms.fraction(lower, upper, self.vector(args[2], steps), self.notes)
+            case "info" if isinstance(chosen := args[1], Select):
+                infos, sampled = (self._select(chosen, steps, own_times) for own_times in (False, True))
+                return info.enriched(self.vector(args[0], steps), infos, sampled.values, chosen.selector)
         if name in _NATIVE_ONLY:
             self.vector(args[0], steps)
             return empty(steps.count)  # of floats, nothing

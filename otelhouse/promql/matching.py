@@ -8,8 +8,8 @@ import numpy as np
 
 from otelhouse.promql.errors import ExecutionError, QueryTooLarge
 from otelhouse.promql.tree import Cardinality, Matching
-from otelhouse.promql.values import NAME, Labels, Vector
-from schema.arrays import I32, I64, Mask
+from otelhouse.promql.values import NAME, Labels, Vector, counted
+from schema.arrays import I64, Mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +63,19 @@ def paired(many: Vector, one: Vector, matching: Matching, both: Mask, max_cells:
     return Pairs(many_rows, one_rows, many_groups[many_rows])
 
 
-def dense_groups(group: I64, present: Mask) -> I32:
-    """int32[distinct groups, steps]: how many rows of each are present."""
+def most_at_once(group: I64, present: Mask) -> int:
+    """How many rows of one group are present at a step, at most."""
+    if not len(group):
+        return 0
     distinct, at = np.unique(group, return_inverse=True)
-    counts = np.zeros((len(distinct), present.shape[1]), np.int32)
-    np.add.at(counts, at, present)
-    return counts
+    return int(counted(present, at, len(distinct))[0].max())
 
 
 def _check_unique(one: Vector, groups: I64, sizes: I64, both: Mask, matching: Matching) -> None:
     shared = np.flatnonzero(sizes[groups] > 1)
     if not len(shared):
         return
-    if (dense_groups(groups[shared], one.present[shared] & both) > 1).any():
+    if most_at_once(groups[shared], one.present[shared] & both) > 1:
         side = "left" if matching.cardinality is Cardinality.ONE_TO_MANY else "right"
         first = one.labels[int(shared[0])]
         group = {name: value for name, value in first.items() if (name in matching.labels) == matching.on}

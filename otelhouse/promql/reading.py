@@ -66,7 +66,8 @@ def needed(node: Node, steps: Steps, settings: Settings) -> Iterator[Read]:
         case Range():
             yield read_of(node.select, steps, node.range_ms)
         case Subquery():
-            yield from needed(node.expr, inner_steps(node, steps, settings), settings)
+            if (inner := inner_steps(node, steps, settings)).count:
+                yield from needed(node.expr, inner, settings)
         case Invariant():
             yield from needed(node.expr, steps.first, settings)
         case _:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from otelhouse.promql.errors import ExecutionError
+from otelhouse.promql.kernels.groups import count
 from schema.arrays import F64, I64, Mask
 
 NAME = "__name__"
@@ -101,16 +102,22 @@ def joined(vector: Vector, conflict: str = SAME_LABELS) -> Vector:
     if len(row) == len(owner):
         return vector
     owners = np.array(owner, np.int64)
-    steps = vector.values.shape[1]
-    counts = np.zeros((len(row), steps), np.int32)
-    np.add.at(counts, owners, vector.present)
+    counts, there = counted(vector.present, owners, len(row))
     if (counts > 1).any():
         raise ExecutionError(conflict)
-    values = np.zeros((len(row), steps))
+    values = np.zeros(counts.shape)
     at, step = np.nonzero(vector.present)
     values[owners[at], step] = vector.values[at, step]
     firsts = np.unique(owners, return_index=True)[1]
-    return Vector([vector.labels[i] for i in firsts.tolist()], values, counts > 0)
+    return Vector([vector.labels[i] for i in firsts.tolist()], values, there)
+
+
+def counted(present: Mask, group: I64, groups: int) -> tuple[F64, Mask]:
+    """[groups, steps]: how many rows of each group are present, and whether any is. `group[i]` is row i's."""
+    counts = np.empty((groups, present.shape[1]))
+    there = np.empty(counts.shape, np.bool_)
+    count(present, group, counts, there)
+    return counts, there
 
 
 def distinct(vector: Vector) -> Vector:

@@ -66,6 +66,7 @@ def test_delta_and_cumulative_series_of_one_selector_are_told_apart() -> None:
         ("a_total - a_total offset 1d", [(-1445, -1430), (-5, 10)]),
         ("a_total @ 0", [(-T // MINUTE - 5, -T // MINUTE)]),
         ("a_total @ end()", [(5, 10)]),
+        ("sum_over_time(a_total[1m:1h] @ 1764001805)", []),  # of which no step is in the window
         ("sum_over_time(a_total[10m:1m])", [(-14, 10)]),
         ("sum_over_time(rate(a_total[2m])[10m:1m] offset 3m)", [(-14, 7)]),
     ],
@@ -91,6 +92,7 @@ def test_what_occurs_twice_is_evaluated_once() -> None:
         ("rate(a_total[1m])", Settings(max_cells=40), "4 series of 11 steps"),
         ("sum_over_time(vector(1)[1d:1s])", Settings(max_cells=40_000), "steps"),
         ("a_total * on() group_left a_total offset 1h", Settings(max_cells=44), ""),
+        ('count_values("v", a_total)', Settings(max_cells=60), "count_values finds"),
         ("a_total and a_total", Settings(max_cells=44), ""),
     ],
 )
@@ -100,6 +102,22 @@ def test_limits_say_what_to_narrow(query: str, settings: Settings, why: str) -> 
         return
     with pytest.raises(QueryTooLarge, match=why):
         run(query, Steps(T, T + 10 * MINUTE, MINUTE), settings=settings)
+
+
+def test_a_query_that_nobody_waits_for_ends() -> None:
+    async def cancel() -> None:
+        task = asyncio.create_task(evaluate("a_total", MemoryStorage(STORAGE), Steps.at(T), Settings()))
+        await asyncio.sleep(0)
+        task.cancel()
+        await task
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(cancel())
+
+
+def test_steps_that_end_before_they_start_are_refused() -> None:
+    with pytest.raises(PromQLError, match="before start"):
+        run("1", Steps(T, T - 1, MINUTE))
 
 
 def test_types_of_results() -> None:
