@@ -20,6 +20,8 @@ _INT64 = float(1 << 63)
 
 def aggregate(node: Aggregate, vector: Vector, param: Value | None, max_cells: int, notes: Notes) -> Vector:
     """Raises ExecutionError; QueryTooLarge where the result would have more than `max_cells` points."""
+    if not vector.present.any():
+        return empty(vector.values.shape[1])  # whatever the parameter is
     if isinstance(param, Text):
         return _count_values(node, vector, param.value, max_cells)
     if node.op in ("topk", "bottomk", "limitk") and isinstance(param, Scalar):
