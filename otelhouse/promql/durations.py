@@ -10,11 +10,15 @@ from otelhouse.promql.errors import PromQLError
 _DURATION = re.compile(r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?")
 _UNITS_MS = (365 * 86_400_000, 7 * 86_400_000, 86_400_000, 3_600_000, 60_000, 1_000, 1)
 _NUMBER = re.compile(r"0[xX](?:_?[0-9a-fA-F])+|(?:\d+(?:_\d+)*\.?(?:\d+(?:_\d+)*)?|\.\d+)(?:[eE][+-]?\d+)?")
+_MOST_LETTERS = 100
+"""Longer ones overflow."""
 _MOST_MS = (1 << 63) // 1_000_000
 
 
 def seconds(text: str) -> float | None:
     """What a word such as `1h30m` or `0x10` comes to; None if it is none."""
+    if len(text) > _MOST_LETTERS:
+        return None
     if _NUMBER.fullmatch(text):
         plain = text.replace("_", "")
         return float(int(plain, 16)) if plain[:2].lower() == "0x" else float(plain)
