@@ -20,6 +20,10 @@ _INT64 = float(1 << 63)
 
 def aggregate(node: Aggregate, vector: Vector, param: Value | None, max_cells: int, notes: Notes) -> Vector:
     """Raises ExecutionError; QueryTooLarge where the result would have more than `max_cells` points."""
+    if isinstance(param, Text) and not param.value:
+        raise ExecutionError(f'invalid label name "{param.value}"')
+    if not vector.present.any():
+        return empty(vector.values.shape[1])  # whatever the parameter is
     if isinstance(param, Text):
         return _count_values(node, vector, param.value, max_cells)
     if node.op in ("topk", "bottomk", "limitk") and isinstance(param, Scalar):
@@ -112,12 +116,8 @@ def _chosen(node: Aggregate, vector: Vector, wanted: I64) -> Vector:
 
 
 def _count_values(node: Aggregate, vector: Vector, label: str, max_cells: int) -> Vector:
-    if not label:
-        raise ExecutionError(f'invalid label name "{label}"')
     steps = vector.values.shape[1]
     rows, step = np.nonzero(vector.present)
-    if not len(rows):
-        return empty(steps)
     distinct, which = np.unique(vector.values[rows, step].view(np.int64), return_inverse=True)
     if len(distinct) * steps > max_cells:
         raise QueryTooLarge(

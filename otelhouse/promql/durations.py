@@ -10,11 +10,15 @@ from otelhouse.promql.errors import PromQLError
 _DURATION = re.compile(r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?")
 _UNITS_MS = (365 * 86_400_000, 7 * 86_400_000, 86_400_000, 3_600_000, 60_000, 1_000, 1)
 _NUMBER = re.compile(r"0[xX](?:_?[0-9a-fA-F])+|(?:\d+(?:_\d+)*\.?(?:\d+(?:_\d+)*)?|\.\d+)(?:[eE][+-]?\d+)?")
+_MOST_LETTERS = 100
+"""Longer ones overflow."""
 _MOST_MS = (1 << 63) // 1_000_000
 
 
 def seconds(text: str) -> float | None:
     """What a word such as `1h30m` or `0x10` comes to; None if it is none."""
+    if len(text) > _MOST_LETTERS:
+        return None
     if _NUMBER.fullmatch(text):
         plain = text.replace("_", "")
         return float(int(plain, 16)) if plain[:2].lower() == "0x" else float(plain)
@@ -43,7 +47,12 @@ class DurationArithmetic:
 
     def unary(self) -> int | None:
         """With its sign; without parentheses, operators after it belong to the expression around."""
-        return _ms(self._unary())
+        sign = 1
+        while self._next() in ("+", "-"):
+            sign = -sign if self._next() == "-" else sign
+            self.at += 1
+        found = self._primary()
+        return _ms(None if found is None else sign * found)
 
     def _next(self) -> str:
         return self._tokens[self.at][1] if self.at < len(self._tokens) else ""
@@ -58,42 +67,46 @@ class DurationArithmetic:
         return left
 
     def _product(self) -> float | None:
-        left = self._power()
+        left = self._signed()
         while left is not None and (sign := self._next()) in ("*", "/", "%"):
             self.at += 1
-            if (right := self._power()) is None:
+            if (right := self._signed()) is None:
                 return None
             if sign != "*" and right == 0:
                 raise PromQLError("division by zero" if sign == "/" else "modulo by zero")
             left = left * right if sign == "*" else left / right if sign == "/" else math.fmod(left, right)
         return left
 
+    def _signed(self) -> float | None:
+        if (sign := self._next()) in ("+", "-"):
+            self.at += 1
+            found = self._signed()
+            return found if found is None or sign == "+" else -found
+        return self._power()
+
     def _power(self) -> float | None:
-        left = self._unary()
+        left = self._primary()
         if left is None or self._next() != "^":
             return left
         self.at += 1
-        return None if (right := self._power()) is None else math.pow(left, right)
+        if (right := self._signed()) is None:
+            return None
+        try:
+            return math.pow(left, right)
+        except (ValueError, OverflowError):
+            raise PromQLError("duration out of range") from None
 
-    def _unary(self) -> float | None:
-        match self._next():
-            case "-":
-                self.at += 1
-                return None if (found := self._unary()) is None else -found
-            case "+":
-                self.at += 1
-                return self._unary()
-            case "(":
-                self.at += 1
-                found = self._sum()
-                if self._next() != ")":
-                    return None
-                self.at += 1
-                return found
-            case text:
-                if (found := seconds(text)) is not None:
-                    self.at += 1
-                return found
+    def _primary(self) -> float | None:
+        if self._next() == "(":
+            self.at += 1
+            found = self._sum()
+            if self._next() != ")":
+                return None
+            self.at += 1
+            return found
+        if (found := seconds(self._next())) is not None:
+            self.at += 1
+        return found
 
 
 def _ms(value: float | None) -> int | None:

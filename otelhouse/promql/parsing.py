@@ -5,6 +5,7 @@
     1_000, 0x_ff              underscores between digits
     `a\\b`                    another quotation: the library looks for escapes in this one
     sum by (a:b)              quoted
+    anchored, smoothed        {"anchored"}: to the library they are keywords, as they are to later Prometheus
     a @ -5, a @ 1e9           a number of the table `at_ms`: the library panics below zero
     a offset 0s, offset (5m)  no offset, or a plain one
     {x=~"\\\\Qa.b\\\\E"}          a number of the table `patterns`: the library's regular expressions are not RE2's
@@ -40,6 +41,8 @@ _UNDERSCORES = re.compile(
     rf"0[xX](?:_?[0-9a-fA-F])+|(?:{_DIGITS}(?:\.(?:{_DIGITS})?)?|\.{_DIGITS})(?:[eE][+-]?{_DIGITS})?"
 )
 _GROUPINGS = frozenset(("by", "without", "on", "ignoring", "group_left", "group_right"))
+_NEWER = frozenset(("anchored", "smoothed", "fill", "fill_left", "fill_right"))
+"""Keywords of the library that are names in Prometheus 3.5."""
 _MOST_NESTING = 150
 _MOST_TOKENS = 20_000
 """The library descends without looking at its stack: what nests deeper ends the process."""
@@ -66,6 +69,7 @@ class _Desugaring:
     written: list[str] = field(default_factory=list)
     patterns: list[str] = field(default_factory=list)
     at_ms: list[int] = field(default_factory=list)
+    in_braces: bool = False
 
     def run(self) -> str:
         while self.at < len(self.tokens):
@@ -78,6 +82,8 @@ class _Desugaring:
                 self._number(text)
             elif kind == "word" and text.lower() in _GROUPINGS and self._text(1) == "(":
                 self._grouping()
+            elif kind == "word" and text.lower() in _NEWER and not self.in_braces:
+                self._name(text)
             elif text == "@":
                 self._time()
             elif kind == "word" and text.lower() == "offset" and self._may_be_modifier():
@@ -85,6 +91,7 @@ class _Desugaring:
             elif text == "[":
                 self._brackets()
             else:
+                self.in_braces = text == "{" or (self.in_braces and text != "}")
                 self._keep()
         return " ".join(self.written)
 
@@ -115,11 +122,29 @@ class _Desugaring:
         self.patterns.append(pattern)
         self.at += 1
 
+    def _name(self, text: str) -> None:
+        if text.lower().startswith("fill"):
+            if self._text(1) == "(":
+                raise PromQLError(f'unknown function with name "{text}"')
+            self._keep()
+            return
+        self.at += 1
+        self.written.append(f'{{"{text}"')
+        if self._text(0) == "{":
+            self.at += 1
+            self.in_braces = True
+            self.written.append("," if self._text(0) != "}" else "")
+        else:
+            self.written.append("}")
+
     def _grouping(self) -> None:
         self._keep()
         while self.at < len(self.tokens) and self._text(0) != ")":
             kind, text = self.tokens[self.at]
-            self.tokens[self.at] = (kind, f'"{text}"' if kind == "word" and ":" in text else text)
+            self.tokens[self.at] = (
+                kind,
+                f'"{text}"' if kind == "word" and (":" in text or text.lower() in _NEWER) else text,
+            )
             self._keep()
 
     def _time(self) -> None:

@@ -78,6 +78,10 @@ def test_strings(text: str, value: str) -> None:
         ("offset", Select((Matcher("__name__", MatchType.EQUAL, "offset"),))),
         ("offset offset 5m", Select((Matcher("__name__", MatchType.EQUAL, "offset"),), 300_000)),
         ("sum", Select((Matcher("__name__", MatchType.EQUAL, "sum"),))),
+        ("anchored", Select((Matcher("__name__", MatchType.EQUAL, "anchored"),))),
+        ("smoothed{}", Select((Matcher("__name__", MatchType.EQUAL, "smoothed"),))),
+        ('anchored{b=~"x"}', Select((Matcher("__name__", MatchType.EQUAL, "anchored"), B[1]))),
+        ("fill", Select((Matcher("__name__", MatchType.EQUAL, "fill"),))),
         ("by", Select((Matcher("__name__", MatchType.EQUAL, "by"),))),
         ("a:b", Select((Matcher("__name__", MatchType.EQUAL, "a:b"),))),
     ],
@@ -89,7 +93,8 @@ def test_selectors(text: str, node: Node) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "offset + 1", "sum by (a:b, `c`, \"d e\", on, bool,) (a)", "a + on(sum) group_left(by) b", "and and and",
+        "offset + 1", "sum by (anchored, fill) (a{smoothed=\"b\"})", "sum by (a:b, `c`, \"d e\", on, bool,) (a)",
+        "a + on(sum) group_left(by) b", "and and and",
         "SUM(a) BY (b)", "a AND b", "1 == BOOL 1", "a Unless b", "a @ START() offset 1m", "a \t\n",
         "# c\na # d\n + b",
     ],
@@ -116,7 +121,9 @@ def test_read(text: str) -> None:
         ("\"a\" + 1", "binary"), ("abs()", "argument"), ("nope(a)", "unknown function"), ("step()", "unknown function"),
         ("a[5m][5m]", "range"), ("1[5m:]", "subquery"), ("sum(a) offset 5m", "offset"), ("", "no expression"),
         ("mad_over_time(a[5m])", "not enabled"), ("limitk(1, a)", "experimental"), ("info(a)", "not enabled"),
-        ("a + on(b) group_left(b) c", "at once"), ("1 + on(b) a", "matching only allowed"), ("a.b", "."), ("$a", "."),
+        ("a + on(b) group_left(b) c", "at once"), ("1 + on(b) a", "matching only allowed"), ("a.b", "."),
+        ("$a", "."), ("a + fill(0) b", "unknown function"),
+        ("a[5m] anchored", "."), ("a smoothed", "."),
     ],
 )  # fmt: skip
 def test_refused(text: str, why: str) -> None:
