@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,7 @@ async def _answer(asked: Asked, at: Steps, limit: int) -> Answer:
         run = await expressions.run(asked.tenant, text, at, timeout, lookback)
     except PromQLError as error:
         raise invalid_parameter("query", str(error)) from None
-    data = _text(run.result, at, limit)
+    data = await asyncio.to_thread(_text, run.result, at, limit)
     warnings = list(run.result.warnings)
     if limit and run.result.type in (Type.VECTOR, Type.MATRIX) and len(run.result.labels) > limit:
         warnings.append(TRUNCATED)

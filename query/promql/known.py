@@ -24,27 +24,27 @@ class KnownSeries:
 
     def __init__(self, most: int = MOST) -> None:
         self._half = most // 2
-        self._recent: dict[tuple[str, int], Described] = {}
-        self._before: dict[tuple[str, int], Described] = {}
+        self._count = 0
+        self._recent: dict[str, dict[int, Described]] = {}
+        self._before: dict[str, dict[int, Described]] = {}
 
     def find(self, tenant: str, ids: Iterable[int]) -> list[Described | None]:
         """Each one's, None where it is not known."""
-        recent, before, found = self._recent, self._before, []
-        for each in ids:
-            key = (tenant, each)
-            described = recent.get(key)
-            if described is None and (described := before.get(key)) is not None:
-                recent[key] = described
-            found.append(described)
-        self._shrink()
+        wanted = list(ids)
+        found = list(map(self._recent.get(tenant, {}).get, wanted))
+        if before := self._before.get(tenant):
+            older = [(place, before[wanted[place]]) for place, each in enumerate(found)
+                     if each is None and wanted[place] in before]  # fmt: skip
+            for place, described in older:
+                found[place] = described
+            self.add(tenant, ((wanted[place], described) for place, described in older))
         return found
 
     def add(self, tenant: str, described: Iterable[tuple[int, Described]]) -> None:
         """Keep what was read."""
-        for each, labels in described:
-            self._recent[tenant, each] = labels
-        self._shrink()
-
-    def _shrink(self) -> None:
-        if len(self._recent) > self._half:
-            self._before, self._recent = self._recent, {}
+        recent = self._recent.setdefault(tenant, {})
+        had = len(recent)
+        recent.update(described)
+        self._count += len(recent) - had
+        if self._count > self._half:
+            self._before, self._recent, self._count = self._recent, {}, 0

@@ -55,9 +55,14 @@ class TenantSamples:
         """One query where it is small: which series these are is known from before, or asked afterwards."""
         days = days_since(start_ms)
         read = await self._read(selector, days, start_ms, end_ms)
-        if end_ms - start_ms > _SHORT_MS:
-            await self._check(read)
-        chunks, ids = await self._chunks(read)
+        reading = asyncio.create_task(self._chunks(read))
+        try:
+            if end_ms - start_ms > _SHORT_MS:
+                await self._check(read)
+            chunks, ids = await reading
+        finally:
+            reading.cancel()
+            reading.add_done_callback(_looked_at)
         found = await self._described(selector, days, ids)
         return await asyncio.to_thread(_samples, chunks, ids, found, _metric(selector))
 
@@ -77,7 +82,7 @@ class TenantSamples:
         return Select(columns, source("samples", self.tenant, between, days), where=tuple(where))
 
     async def _check(self, read: Select) -> None:
-        """Refuse before the first sample is read what has more samples than may be read.
+        """Refuse what has more samples than may be read, while it begins to be read.
 
         How many rows the index leaves is known within milliseconds; only if they are too many is the number asked for.
         """
@@ -123,6 +128,12 @@ def _metric(selector: Selector) -> str | None:
     """The name that all its series have; None if the selector does not say."""
     named = (each.value for each in selector if each.name == NAME_LABEL and each.type is MatchType.EQUAL)
     return next(named, None)
+
+
+def _looked_at(task: asyncio.Task[Any]) -> None:
+    """That it failed is told by what failed before it."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _clamped(milliseconds: int) -> int:
