@@ -103,7 +103,7 @@ class Database:
         form: str,
         consume: Callable[[BufferedReader], T],
         limits: Mapping[str, Any],
-        seconds: float = ANSWER_SECONDS,
+        seconds: float | None = None,
         explain: str = "",
     ) -> T:
         """What `consume` makes, on a thread of ours, of the answer in one of ClickHouse's formats, as it comes.
@@ -128,7 +128,8 @@ class Database:
                 self._threads.submit(self._kill, stream.query_id)
             raise
 
-    async def _answer(self, table: str, work: Callable[[], T], seconds: float = ANSWER_SECONDS) -> T:
+    async def _answer(self, table: str, work: Callable[[], T], seconds: float | None = None) -> T:
+        seconds = ANSWER_SECONDS if seconds is None else seconds
         with self._counting:
             if self._under_way >= CONCURRENT + WAITING:
                 raise Unavailable("too many queries are waiting: try again")

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from io import BufferedReader
 from typing import Any
 
-from query.database import ANSWER_SECONDS, Database
+from query.database import Database
 from query.plan.tree import Select
 
 
 async def rows_to_read(
-    database: Database, select: Select, limits: Mapping[str, Any] | None = None, seconds: float = ANSWER_SECONDS
+    database: Database, select: Select, limits: Mapping[str, Any] | None = None, seconds: float | None = None
 ) -> int:
     """Rows of its table that the index leaves: at least those that the query finds."""
     tables = (select.source.table.encode(), f"{select.source.table}_local".encode())  # the latter on a cluster
