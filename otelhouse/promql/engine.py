@@ -88,7 +88,8 @@ def _rows(found: Value, at: Steps) -> tuple[list[Labels], F64, Mask, str]:
             found = found.pruned()
             if not at.instant:
                 keys = [sorted(each.items()) for each in found.labels]
-                found = found.rows(np.array(sorted(range(len(keys)), key=keys.__getitem__), np.int64))
+                if (order := sorted(range(len(keys)), key=keys.__getitem__)) != list(range(len(keys))):
+                    found = found.rows(np.array(order, np.int64))
             return found.labels, found.values, found.present, ""
 
 
