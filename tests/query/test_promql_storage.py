@@ -117,6 +117,8 @@ def test_stale_markers_keep_their_bits_and_delta_series_are_marked(database: Dat
         ('{x=~".+"}', "1 2 3 4"),
         ('a{y!~".+"}', "- 1 2 3"),
         ('a{x=~"line.*break"}', ""),
+        ('{x="none"}', ""),
+        ('{__name__=~"c.*"}', ""),
     ],
 )
 def test_matchers_select_as_prometheus_does(database: Database, tenant: Tenant, text: str, expected: str) -> None:
