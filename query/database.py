@@ -52,18 +52,28 @@ _UNTIL_GONE = {"cancel_http_readonly_queries_on_client_close": 1}
 
 
 class Reading(Enum):
-    """How ClickHouse reads for a query: with how many threads, and whether each stream reads ahead of what is taken."""
+    """How ClickHouse reads for a query.
 
-    ALL = (4, True)
-    FEW = (1, True)
+    With how many threads; whether each stream reads ahead of what is taken; whether ids that a sub-query finds are
+    looked up in the index.
+    """
+
+    ALL = (4, True, True)
+    FEW = (1, True, True)
     """Few granules of many columns, found by an index: one thread is faster, as each opens all the columns."""
-    IN_ORDER = (2, False)
+    SCAN = (4, True, False)
+    """A sub-query finds about as many ids as there are: to look each up costs more than to read all."""
+    IN_ORDER = (2, False, True)
     """In the table's order, to end when enough was found: what is read ahead is read for nothing."""
 
     @property
     def settings(self) -> dict[str, Any]:
-        threads, ahead = self.value
-        return LIMITS | {"max_threads": threads, "read_in_order_use_buffering": int(ahead)}
+        threads, ahead, look_up = self.value
+        return LIMITS | {
+            "max_threads": threads,
+            "read_in_order_use_buffering": int(ahead),
+            "use_index_for_in_with_subqueries": int(look_up),
+        }
 
 
 # ClickHouse's error codes (src/Common/ErrorCodes.cpp).

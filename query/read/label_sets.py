@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from otelhouse.promql.selectors import NAME_LABEL, MatchType, Selector
-from query.database import Database
+from query.database import Database, Reading
 from query.plan.tree import (
     Alias,
     Column,
@@ -51,7 +51,8 @@ async def label_sets(database: Database, tenant: str, wanted: Wanted, now_ms: in
     columns = (Alias(Column("metric"), "f_metric"), Alias(Column("labels"), "f_labels"))
     order = (Order(Column("metric")), Order(Column("series")))
     once = (1, (Column("series"),))
-    rows = await database.rows(Select(columns, table, where, order_by=order, limit_by=once, limit=most))
+    select = Select(columns, table, where, order_by=order, limit_by=once, limit=most)
+    rows = await database.rows(select, Reading.SCAN)
     return [{NAME_LABEL: metric, **labels} for metric, labels in rows]
 
 
@@ -74,7 +75,7 @@ async def _distinct(database: Database, select: Select, most: int) -> list[str]:
     select = Select(
         select.columns, select.source, select.where, order_by=(Order(Column("found")),), limit=most, distinct=True
     )
-    return [value for (value,) in await database.rows(select)]
+    return [value for (value,) in await database.rows(select, Reading.SCAN)]
 
 
 async def _active(
