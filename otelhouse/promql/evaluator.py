@@ -8,8 +8,8 @@ import numpy as np
 
 from otelhouse.promql import arithmetic, binary
 from otelhouse.promql.aggregation import aggregate, ignores_names
+from otelhouse.promql.calls import call
 from otelhouse.promql.errors import ExecutionError, QueryTooLarge
-from otelhouse.promql.functions import calendar, elementwise, histograms, info, labels, presence, ranges, sorting
 from otelhouse.promql.kernels.instant import newest
 from otelhouse.promql.kernels.stale import any_stale, without_stale
 from otelhouse.promql.notes import Notes
@@ -28,12 +28,8 @@ from otelhouse.promql.tree import (
     String,
     Subquery,
 )
-from otelhouse.promql.values import Scalar, Text, Value, Vector, Windows, distinct, empty, nameless, without_name
+from otelhouse.promql.values import Scalar, Text, Value, Vector, Windows, distinct, empty, without_name
 from schema.arrays import F64, I64
-
-_NATIVE_ONLY = frozenset(
-    ("histogram_avg", "histogram_count", "histogram_sum", "histogram_stddev", "histogram_stdvar")
-)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -71,7 +67,7 @@ class Evaluator:
             case Invariant():
                 return _repeated(self.value(node.expr, steps.first), steps.count)
             case Select():
-                return self._select(node, steps, own_times=False)
+                return self.selected(node, steps, own_times=False)
             case Negate():
                 return self._negate(node, steps)
             case Binary():
@@ -80,7 +76,7 @@ class Evaluator:
                 param = None if node.param is None else self.value(node.param, steps)
                 return aggregate(node, self._aggregated(node, steps), param, self.settings.max_cells, self.notes)
             case Call():
-                return self._call(node, steps, names_matter)
+                return call(self, node, steps, names_matter)
             case Range() | Subquery():
                 raise ExecutionError("a range vector has no value at one time")
 
@@ -125,7 +121,7 @@ class Evaluator:
             case Subquery():
                 ends = looked_at(node.offset_ms, node.at_ms, steps)
                 inner = inner_steps(node, steps, self.settings)
-                self._check(1, inner.count)
+                self.check(1, inner.count)
                 vector = self.vector(node.expr, inner) if inner.count else empty(0)
                 found, delta = vector.labels, np.zeros(len(vector.labels), np.bool_)
                 offsets = np.concatenate([[0], np.cumsum(vector.present.sum(axis=1))]).astype(np.int64)
@@ -137,16 +133,18 @@ class Evaluator:
                 raise ExecutionError("a range vector is expected")
         return Windows(found, offsets, times, values, delta, _times(ends, steps.count), node.range_ms, steps.times)
 
-    def _check(self, series: int, steps: int) -> None:
+    def check(self, series: int, steps: int) -> None:
+        """Raises QueryTooLarge if there would be too many points."""
         if series * steps > self.settings.max_cells:
             raise QueryTooLarge(
                 f"the query makes {series} series of {steps} steps, {self.settings.max_cells} points are allowed: "
                 "ask for fewer series, a shorter time or a longer step"
             )
 
-    def _select(self, node: Select, steps: Steps, own_times: bool) -> Vector:
+    def selected(self, node: Select, steps: Steps, own_times: bool) -> Vector:
+        """What a selector finds: values, or the samples' own times in seconds."""
         samples = self.reads.of(read_of(node, steps, self.settings.lookback_ms))
-        self._check(len(samples.labels), steps.count)
+        self.check(len(samples.labels), steps.count)
         ends = _times(looked_at(node.offset_ms, node.at_ms, steps), steps.count)
         values, present = (
             np.empty((len(samples.labels), steps.count)),
@@ -179,75 +177,6 @@ class Evaluator:
                 limit = self.settings.max_cells
                 return binary.vectors(node.op, left, right, node.as_bool, node.matching, limit)
         raise ExecutionError("a binary operator takes scalars and instant vectors")
-
-    def _call(self, node: Call, steps: Steps, names_matter: bool) -> Value:
-        name, args = node.name, node.args
-        if name in ranges.FUNCTIONS:
-            at = 1 if name == "quantile_over_time" else 0
-            params = [self.scalar(each, steps) for i, each in enumerate(args) if i != at]
-            windows = self.windows(args[at], steps)
-            self._check(len(windows.labels), steps.count)
-            return ranges.over_windows(name, windows, params, names_matter, self.notes)
-        if name in elementwise.FUNCTIONS:
-            return elementwise.mapped(
-                name, self.vector(args[0], steps), [self.scalar(each, steps) for each in args[1:]]
-            )
-        if name in calendar.PARTS:
-            if not args:
-                return Vector(
-                    [{}], calendar.part(name, steps.times / 1000)[None, :], np.ones((1, steps.count), np.bool_)
-                )
-            vector = self.vector(args[0], steps)
-            return nameless(Vector(vector.labels, calendar.part(name, vector.values), vector.present))
-        match name:
-            case "time":
-                return Scalar(steps.times / 1000)
-            case "pi":
-                return Scalar(np.full(steps.count, np.pi))
-            case "scalar":
-                vector = self.vector(args[0], steps)
-                only = vector.present.sum(axis=0) == 1
-                return Scalar(np.where(only, np.where(vector.present, vector.values, 0).sum(axis=0), np.nan))
-            case "vector":
-                return Vector([{}], self.scalar(args[0], steps)[None, :], np.ones((1, steps.count), np.bool_))
-            case "timestamp":
-                return self._timestamp(args[0], steps)
-            case "absent":
-                return presence.absent(args[0], self.vector(args[0], steps).filled())
-            case "absent_over_time":
-                return presence.absent(args[0], ranges.any_present(self.windows(args[0], steps)))
-            case "sort" | "sort_desc":
-                vector = self.vector(args[0], steps)
-                return sorting.by_value(vector, name == "sort_desc") if self.instant and steps.count == 1 else vector
-            case "sort_by_label" | "sort_by_label_desc":
-                vector, names = self.vector(args[0], steps), [self.text(each, steps) for each in args[1:]]
-                return sorting.by_label(vector, names, name == "sort_by_label_desc") if self.instant else vector
-            case "label_replace":
-                target, replacement, source, pattern = (self.text(each, steps) for each in args[1:])
-                return labels.replaced(self.vector(args[0], steps), target, replacement, source, pattern)
-            case "label_join":
-                target, separator, *sources = (self.text(each, steps) for each in args[1:])
-                return labels.join(self.vector(args[0], steps), target, separator, sources)
-            case "histogram_quantile":
-                return histograms.quantile(self.scalar(args[0], steps), self.vector(args[1], steps), self.notes)
-            case "histogram_fraction":
-                lower, upper = (self.scalar(each, steps) for each in args[:2])
-                return histograms.fraction(lower, upper, self.vector(args[2], steps), self.notes)
-            case "info" if isinstance(chosen := args[1], Select):
-                infos, sampled = (self._select(chosen, steps, own_times) for own_times in (False, True))
-                return info.enriched(self.vector(args[0], steps), infos, sampled.values, chosen.selector)
-        if name in _NATIVE_ONLY:
-            self.vector(args[0], steps)
-            return empty(steps.count)  # of floats, nothing
-        raise ExecutionError(f"the function {name}() is not supported")
-
-    def _timestamp(self, argument: Node, steps: Steps) -> Vector:
-        selected = argument.expr if isinstance(argument, Invariant) else argument
-        if isinstance(selected, Select):
-            return nameless(self._select(selected, steps, own_times=True))
-        vector = self.vector(argument, steps)
-        times = np.tile(steps.times / 1000, (len(vector.labels), 1))
-        return nameless(Vector(vector.labels, times, vector.present))
 
 
 def _times(ends: Steps, count: int) -> I64:

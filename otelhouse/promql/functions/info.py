@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from otelhouse.promql.errors import ExecutionError
-from otelhouse.promql.parsing import matches
+from otelhouse.promql.patterns import matches
 from otelhouse.promql.selectors import Matcher, MatchType, Selector
 from otelhouse.promql.values import NAME, Labels, Vector, empty, joined
 from schema.arrays import F64, I64

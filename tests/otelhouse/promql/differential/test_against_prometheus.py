@@ -29,18 +29,21 @@ SETTINGS = Settings(enable_experimental=True)
 
 
 @pytest.fixture(scope="module")
-def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
-    with Peer(tmp_path_factory.mktemp("peer")) as started:
+def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
+    """Knows the series of all scripts, which are days apart. Older ones first: while it compacts its head, Prometheus
+    loses sight of samples that came out of order."""
+    series = [each for path in SCRIPTS for each in read(path).series]
+    with Peer(tmp_path_factory.mktemp("scripted")) as started:
+        started.write(sorted(series, key=lambda each: each.times[0]))
         yield started
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
-def test_prometheus_does_what_the_script_says(path: Path, peer: Peer) -> None:
+def test_prometheus_does_what_the_script_says(path: Path, scripted: Peer) -> None:
     script = read(path)
-    peer.write(script.series)
     wrong = []
     for case in script.cases:
-        code, answer = peer.ask(case.query, case.steps)
+        code, answer = scripted.ask(case.query, case.steps)
         if case.fails:
             good = answer["status"] == "error" and case.expected[0].startswith(str(code))
         else:
@@ -50,7 +53,12 @@ def test_prometheus_does_what_the_script_says(path: Path, peer: Peer) -> None:
     assert not wrong, "\n".join(["", *wrong])
 
 
-def test_expressions_yield_the_same(peer: Peer) -> None:
+def test_expressions_yield_the_same(tmp_path: Path) -> None:
+    with Peer(tmp_path / "peer") as peer:
+        _compare(peer)
+
+
+def _compare(peer: Peer) -> None:
     series = generated(SEED, START_MS)
     peer.write(series)
     storage, dice = MemoryStorage(series), random.Random(SEED)
