@@ -16,9 +16,11 @@ from otelhouse.promql.selectors import Matcher, MatchType, Selector, selectors
 from otelhouse.promql.storage import Samples
 from query.database import Database
 from query.errors import LimitExceeded
+from query.plan.sql import statement
 from query.promql.assemble import Chunks, assemble
 from query.promql.budget import Budget
 from query.promql.known import KnownSeries
+from query.promql.matching import days_since
 from query.promql.storage import TenantSamples
 from tests.query.house import NOW, House, Tenant
 
@@ -191,3 +193,18 @@ def test_blocks_of_any_cut_come_together(tenant: Tenant) -> None:
     }
     assert got == wanted
     assert list(got) == sorted(wanted)
+
+
+def test_few_series_of_a_metric_are_found_by_the_index(database: Database, house: House, tenant: Tenant) -> None:
+    tenant.rows.samples({"__name__": "a", "x": "1"}, (AT, 1.0))
+    clock = ManualClock()
+    storage = TenantSamples(database, tenant.name, KnownSeries(), Budget(clock, clock.monotonic() + 30, 1, 1))
+    (selector,) = selectors('a{x="1"}')
+    planned = statement(asyncio.run(storage._read(selector, days_since(AT), AT - 300_000, AT)))
+    found = house.client.query(f"EXPLAIN indexes = 1 {planned.sql}", parameters=planned.parameters)
+    plan = "\n".join(str(row[0]) for row in found.result_rows)
+    key = plan[plan.index("PrimaryKey") :]
+    assert "series in 1-element set" in key
+    assert "metric_hash in 1-element set" in key
+    assert "time in (-Inf, '1750000000" in key
+    assert "day in" in plan[: plan.index("PrimaryKey")]
