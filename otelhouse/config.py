@@ -168,6 +168,19 @@ class QuerySettings(TlsSettings):
     otlp_http: HttpUrl = ""
 
 
+class PromQLSettings(_Section):
+    """What one PromQL query of a tenant may take, by the Prometheus API or GraphQL; over it, it is refused."""
+
+    lookback_seconds: float = Field(default=300.0, gt=0)
+    timeout_seconds: float = Field(default=120.0, gt=0)
+    max_series: int = Field(default=500_000, ge=1)
+    max_samples: int = Field(default=50_000_000, ge=1)
+    max_steps: int = Field(default=11_000, ge=1)
+    concurrent_queries: int = Field(default=10, ge=1)
+    slow_seconds: float = Field(default=10.0, ge=0)
+    experimental: bool = False
+
+
 class TelemetrySettings(_Section):
     """What we say of ourselves. `otlp_endpoint`: send our own telemetry there (empty: do not)."""
 
@@ -188,4 +201,5 @@ class Settings(_Section):
     sampling: SamplingSettings = SamplingSettings()
     processor: ProcessorSettings = ProcessorSettings()
     query: QuerySettings = QuerySettings()
+    promql: PromQLSettings = PromQLSettings()
     telemetry: TelemetrySettings = TelemetrySettings()

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from numba.core.caching import _CacheLocator as CacheLocator
 
-ROOMS = ("schema", "ingest", "processor")
-COMPILE = "from schema.wire.warm import warm; warm(); import ingest.steps.mask, processor.build"
+ROOMS = ("schema", "ingest", "processor", "otelhouse.promql", "query")
+COMPILE = "from schema.wire.warm import warm; warm(); import ingest.steps.mask, processor.build, query.main"
 """Kernels with a signature compile as their module is imported; in a process of its own, after the rest is deleted."""
 
 

@@ -1,4 +1,4 @@
-"""The query service: GraphQL, the dashboard, and what operators ask of every component."""
+"""The query service: GraphQL, the Prometheus HTTP API, the dashboard, and what operators ask of every component."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ from otelhouse.tls import TlsFiles
 from query.database import Database
 from query.graphql.endpoints import to_endpoints
 from query.graphql.http import GraphQLEndpoint
+from query.prometheus.asked import House
+from query.prometheus.http import PrometheusApi
+from query.promql.run import Expressions
 from query.tenancy import Tenancy
 from query.web import Dashboard, graphiql, not_built, web_directory
 
@@ -51,5 +54,8 @@ def application(settings: Settings, clock: Clock, database: Database, tenancy: T
     readiness.add("postgres", partial(postgres.check, settings.postgres))
     web = web_directory()
     dashboard: BaseRoute = Mount("/", Dashboard(web)) if web else Route("/{path:path}", not_built)
-    endpoint = GraphQLEndpoint(database, tenancy, clock, to_endpoints(settings.query), browser=graphiql)
-    return Starlette(routes=[*health_routes(readiness), Route("/graphql", endpoint.answer, methods=_ANY), dashboard])
+    expressions = Expressions(database, clock, settings.promql)
+    prometheus = PrometheusApi(House(database, clock, expressions, clock.now_ns()), tenancy)
+    endpoint = GraphQLEndpoint(database, tenancy, clock, to_endpoints(settings.query), expressions, browser=graphiql)
+    graphql = Route("/graphql", endpoint.answer, methods=_ANY)
+    return Starlette(routes=[*health_routes(readiness), graphql, *prometheus.routes(), dashboard])

@@ -25,3 +25,14 @@ REQUEST_SECONDS = Histogram(
     "Seconds from a GraphQL request's body to its answer.",
     buckets=(0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30),
 )
+PROMETHEUS_REQUESTS = Counter(
+    "otelhouse_query_prometheus_requests",
+    "Requests to the Prometheus HTTP API, by endpoint and errorType (ok: none).",
+    ("endpoint", "outcome"),
+)
+PROMETHEUS_SECONDS = Histogram(
+    "otelhouse_query_prometheus_seconds",
+    "Seconds from a request's head to its answer, by endpoint.",
+    ("endpoint",),
+    buckets=(0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30),
+)

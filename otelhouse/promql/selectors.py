@@ -9,11 +9,10 @@ from typing import Any
 
 import promql_parser
 
+from otelhouse.promql.errors import PromQLError
+from otelhouse.promql.parsing import Parsed, parse
+
 NAME_LABEL = "__name__"
-
-
-class PromQLError(ValueError):
-    """The expression cannot be read; the message says why."""
 
 
 class MatchType(Enum):
@@ -48,11 +47,22 @@ _CHILDREN = ("expr", "lhs", "rhs", "param", "vector_selector")
 
 def selectors(query: str) -> list[Selector]:
     """All that occur in an expression, each once, in the order of the text. Raises PromQLError."""
-    try:
-        expression = promql_parser.parse(query)
-    except ValueError as error:
-        raise PromQLError(str(error)) from None
-    return list(dict.fromkeys(_selector(found) for found in _found(expression)))
+    parsed = parse(query)
+    return list(dict.fromkeys(selector(found, parsed) for found in _found(parsed.expression)))
+
+
+def selector(found: promql_parser.VectorSelector, parsed: Parsed) -> Selector:
+    """Of one place in an expression. Raises PromQLError."""
+    if found.matchers.or_matchers:
+        raise PromQLError("'or' between matchers is not PromQL")
+    named = (Matcher(NAME_LABEL, MatchType.EQUAL, found.name),) if found.name else ()
+    return (*named, *(_matcher(each, parsed) for each in found.matchers.matchers))
+
+
+def _matcher(found: promql_parser.Matcher, parsed: Parsed) -> Matcher:
+    kind = _TYPES[str(found.op)]
+    is_pattern = kind in (MatchType.REGEX, MatchType.NOT_REGEX)
+    return Matcher(found.name, kind, parsed.pattern(found.value) if is_pattern else found.value)
 
 
 def _found(expression: Any) -> Iterator[promql_parser.VectorSelector]:
@@ -64,10 +74,3 @@ def _found(expression: Any) -> Iterator[promql_parser.VectorSelector]:
             yield from _found(child)
     for child in getattr(expression, "args", None) or ():
         yield from _found(child)
-
-
-def _selector(found: promql_parser.VectorSelector) -> Selector:
-    if found.matchers.or_matchers:
-        raise PromQLError("'or' between matchers is not PromQL")
-    named = (Matcher(NAME_LABEL, MatchType.EQUAL, found.name),) if found.name else ()
-    return (*named, *(Matcher(each.name, _TYPES[str(each.op)], each.value) for each in found.matchers.matchers))

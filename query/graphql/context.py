@@ -13,6 +13,7 @@ from query.graphql.endpoints import Endpoints
 from query.graphql.logs import LogRecord, to_logs
 from query.graphql.sampling import SamplingDecision, to_decision
 from query.graphql.spans import Span, to_spans
+from query.promql.run import Expressions
 from query.read.decisions import decisions
 from query.read.logs import Logs, logs_of_traces
 from query.read.red_exemplars import Asked, OfOperations, red_exemplars
@@ -98,6 +99,7 @@ class Context:
     tenant: str
     clock: Clock
     endpoints: Endpoints
+    expressions: Expressions
     operation_name: str | None = None
     loaders: Loaders = field(init=False)
 

@@ -33,6 +33,7 @@ _DATABASE = {
     "logs": 50,
     "metricNames": 50,
     "exemplars": 50,
+    "metricRange": 100,
     "cardinality": 100,
     "samplingDecision": 50,
     "samplingVolume": 50,

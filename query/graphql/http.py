@@ -24,6 +24,7 @@ from query.graphql.endpoints import Endpoints
 from query.graphql.errors import formatted, internal, request_error
 from query.graphql.schema import schema
 from query.metrics import REQUEST_SECONDS, REQUESTS
+from query.promql.run import Expressions
 from query.tenancy import Tenancy
 
 MAX_BODY_BYTES = 1 << 20
@@ -58,12 +59,14 @@ class GraphQLEndpoint:
         tenancy: Tenancy,
         clock: Clock,
         endpoints: Endpoints,
+        expressions: Expressions,
         browser: Callable[[Request], Awaitable[Response]],
     ) -> None:
         self._database = database
         self._tenancy = tenancy
         self._clock = clock
         self._endpoints = endpoints
+        self._expressions = expressions
         self._browser = browser
 
     async def answer(self, request: Request) -> Response:
@@ -94,7 +97,7 @@ class GraphQLEndpoint:
 
     async def _execute(self, operation: _Operation, tenant: str, media: str) -> tuple[Response, str]:
         try:
-            context = Context(self._database, tenant, self._clock, self._endpoints, operation.name)
+            context = Context(self._database, tenant, self._clock, self._endpoints, self._expressions, operation.name)
             result = await schema.execute(
                 operation.query,
                 variable_values=operation.variables,

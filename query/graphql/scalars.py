@@ -28,9 +28,12 @@ def _parse_time(value: object) -> int:
 
 
 def _sample(value: float) -> float | str:
-    """JSON knows no others but finite numbers; these names are Prometheus'."""
-    if math.isfinite(value):
-        return value
+    """JSON knows no others but finite numbers."""
+    return value if math.isfinite(value) else sample_text(value)
+
+
+def sample_text(value: float) -> str:
+    """What is not finite, by Prometheus' names."""
     return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
 
 

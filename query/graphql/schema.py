@@ -27,6 +27,7 @@ from query.graphql.inputs import (
     trace_conditions,
 )
 from query.graphql.logs import LogConnection, log_page
+from query.graphql.metric_range import MetricResult, metric_range
 from query.graphql.operations import Operation, to_operation
 from query.graphql.sampling import SamplingDecision, SamplingVolume, to_volume
 from query.graphql.scalars import SCALARS
@@ -112,6 +113,14 @@ class Query:
         context = info.context
         page = to_page(first, 100)
         return await log_page(context.database, context.tenant, log_conditions(query), page, _cursor(after))
+
+    @strawberry.field(
+        description="A PromQL expression's value at the steps of a range, from its start on; step is a duration: 15s."
+    )
+    async def metric_range(self, info: Info, query: str, range: TimeRange, step: str) -> MetricResult:
+        context, wanted = info.context, given_text("query", query) or ""
+        given_text("step", step)
+        return await metric_range(context.expressions, context.tenant, wanted, to_range(range), step)
 
     @strawberry.field(
         description="Exemplars of the series that a PromQL expression selects; of more than 5000 the newest."

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from otelhouse.promql.selectors import NAME_LABEL, PromQLError, selectors
+from otelhouse.promql.errors import PromQLError
+from otelhouse.promql.selectors import NAME_LABEL, selectors
 from query.database import Database
 from query.errors import BadInput
 from query.plan.tree import Alias, Column, Number, Order, Param, Select, any_of, call

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
+from query.prometheus.http import ENDPOINTS
 from tests.query.house import NOW, House, Tenant, around
-from tests.support.rows import EdgeData, Event, LogData, SpanData
+from tests.query.prometheus_house import ask, get
+from tests.support.rows import EdgeData, Event, ExemplarData, LogData, SpanData
 
 TRACE, SPAN = "ab" * 16, "cd" * 8
 
@@ -87,6 +90,61 @@ def test_attributes_of_another_tenants_resource_match_nothing(house: House, word
     assert len(alice.ask(find, q=query)["edges"]) == 1
 
 
+SECONDS = NOW // 1_000_000_000
+PROMETHEUS: dict[str, dict[str, Any]] = {
+    "query": {"query": '{job="same"}'},
+    "query_range": {"query": '{job="same"}', "start": SECONDS, "end": SECONDS, "step": 1},
+    "query_exemplars": {"query": '{job="same"}'},
+    "series": {"match[]": '{job="same"}'},
+    "labels": {},
+    "label/secret/values": {},
+    "metadata": {},
+    "status/tsdb": {},
+}
+"""Every endpoint that tells of a tenant's data."""
+NOTHING = {
+    "format_query", "parse_query", "rules", "alerts", "targets", "alertmanagers", "status/buildinfo", "status/config",
+    "status/flags", "status/runtimeinfo",
+}  # fmt: skip
+
+
+def test_every_prometheus_endpoint_is_asked_about_tenants() -> None:
+    assert {path.replace("{name}", "secret") for path, _, _ in ENDPOINTS} == {*PROMETHEUS, *NOTHING}
+
+
+def _fill_metrics(tenant: Tenant, word: str) -> None:
+    """The same series' ids would be the same; names and values are the tenant's own."""
+    labels = {"__name__": f"{word}_total", "job": "same", "secret": word}
+    tenant.rows.samples(labels, (NOW // 1_000_000, float(len(word))), type="counter", help=word)
+    tenant.rows.samples({"__name__": "shared", "job": "same"}, (NOW // 1_000_000, float(len(word))), help=word)
+    tenant.rows.exemplars(ExemplarData(f"{word}_total", NOW, 1.0, labels={"job": "same"}, attributes={"secret": word}))
+
+
+@pytest.mark.parametrize("path", PROMETHEUS)
+def test_no_prometheus_endpoint_tells_of_another_tenant(house: House, path: str) -> None:
+    alice, bob, nobody = house.tenant(), house.tenant(), house.tenant()
+    _fill_metrics(alice, "apple")
+    _fill_metrics(bob, "banana")
+    for tenant, own, others in ((alice, "apple", "banana"), (bob, "banana", "apple"), (alice, "apple", "banana")):
+        answer = get(tenant, path, PROMETHEUS[path])
+        assert answer.status_code == 200
+        assert own in answer.text or path == "labels"
+        assert others not in answer.text
+    empty = get(nobody, path, PROMETHEUS[path]).text
+    assert "apple" not in empty
+    assert "shared" not in empty
+    assert get(alice, path, PROMETHEUS[path], authorization="Bearer nonsense").status_code == 401
+
+
+def test_a_series_that_two_tenants_have_keeps_its_values_apart(house: House) -> None:
+    alice, bob = house.tenant(), house.tenant()
+    _fill_metrics(alice, "apple")
+    _fill_metrics(bob, "banana")
+    for tenant, value in ((alice, "5"), (bob, "6"), (alice, "5")):
+        (found,) = ask(tenant, "query", {"query": "shared"})["result"]
+        assert found["value"][1] == value
+
+
 HOSTILE = [
     "' OR 1=1 --",
     "'; DROP TABLE spans; --",
@@ -147,6 +205,24 @@ def test_a_hostile_word_is_only_a_word(orchard: Tenant, word: str) -> None:
     assert data["logs"] == {"edges": [{"node": {"body": word}}]}
     assert [name for name in data["metricNames"] if name == word] == [word]
     assert all(name.startswith(word) for name in data["metricNames"])
+
+
+@pytest.mark.parametrize("word", HOSTILE, ids=range(len(HOSTILE)))
+def test_a_hostile_word_is_only_a_word_in_promql(house: House, word: str) -> None:
+    tenant, time = house.tenant(), NOW // 1_000_000
+    tenant.rows.samples({"__name__": "a", "job": word}, (time, 1.0))
+    tenant.rows.samples({"__name__": "a", "job": "other"}, (time, 2.0))
+    quoted = json.dumps(word, ensure_ascii=False)
+    for query in (f"a{{job={quoted}}}", f'a{{job=~{quoted},job!="other"}}', f'a{{job!~{quoted},job="x"}}'):
+        answer = get(tenant, "query", {"query": query}).json()
+        if answer["status"] == "success":
+            assert [each["metric"]["job"] for each in answer["data"]["result"]] in ([word], [])
+        else:  # as a pattern, some are none
+            assert answer["errorType"] == "bad_data"
+    (found,) = ask(tenant, "query", {"query": f"a{{job={quoted}}}"})["result"]
+    assert found["metric"] == {"__name__": "a", "job": word}
+    assert ask(tenant, "label/job/values", {"match[]": f"a{{job={quoted}}}"}) == [word]
+    assert ask(tenant, "series", {"match[]": f"a{{job={quoted}}}"}) == [{"__name__": "a", "job": word}]
 
 
 @pytest.mark.parametrize("op", ["EQ", "NE", "REGEX", "NOT_REGEX", "GT", "LT", "EXISTS", "NOT_EXISTS"])

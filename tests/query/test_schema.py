@@ -15,6 +15,7 @@ PRINTED = Path(query.__file__).parent / "schema.graphql"
 CORE = """
 scalar DateTime
 scalar JSON
+scalar SampleValue
 enum StatusCode { UNSET OK ERROR }
 enum MatchOp { EQ NE REGEX NOT_REGEX EXISTS NOT_EXISTS GT LT }
 input TimeRange { start: DateTime!, end: DateTime! }
@@ -30,10 +31,14 @@ type Query {
   traces(query: TraceQuery!, first: Int = 20, after: String): TraceConnection!
   logs(query: LogQuery!, first: Int = 100, after: String): LogConnection!
   metricNames(prefix: String): [String!]!
+  metricRange(query: String!, range: TimeRange!, step: String!): MetricResult!
   serviceGraph(range: TimeRange!): ServiceGraph!
   samplingDecision(traceId: ID!): SamplingDecision
 }
 enum DecisionState { KEPT DROPPED PENDING UNSAMPLED }
+type MetricResult { series: [MetricSeries!]! warnings: [String!]! }
+type MetricSeries { labels: JSON! points: [MetricPoint!]! columns: JSON! }
+type MetricPoint { time: DateTime! value: SampleValue! }
 type SamplingDecision { state: DecisionState! policy: String reason: String! rate: Float decidedAt: DateTime
   ruleVersion: Int }
 type Service { name: String! requestRate: Float! errorRate: Float! p50Ms: Float! p95Ms: Float! p99Ms: Float! }

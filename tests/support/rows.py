@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import struct
+import zlib
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any
@@ -227,6 +229,30 @@ class Rows:
             for each, labels in zip(ids, series, strict=True)
         ]  # fmt: skip
         self._insert("series", rows)
+
+    def samples(
+        self, labels: dict[str, str], *points: tuple[int, float], log_time: int | None = None, **described: str
+    ) -> None:
+        """Samples (milliseconds, value) of a series that came at a log time in nanoseconds: without it, at their own.
+
+        `described`: type, unit, help, temporality of the series. Each call is a part of its own.
+        """
+        self._block += 1
+        came = points[0][0] * 1_000_000 if log_time is None else log_time
+        common = self._common(came // _DAY)
+        metric, rest = labels["__name__"], {key: value for key, value in labels.items() if key != "__name__"}
+        series = hash((tuple(sorted(labels.items())), described.get("temporality") == "delta")) % (1 << 64)
+        self._insert("series_seen", [{**common, "time": came // 1_000_000, "series": series, "new": True}])
+        del common["block"]
+        self._insert("series", [{**common, "metric": metric, "series": series, "labels": rest, **described}])
+        self._insert(
+            "samples",
+            [
+                {**common, "metric_hash": zlib.crc32(metric.encode()), "series": series, "time": time,
+                 "bits": struct.unpack("<Q", struct.pack("<d", value))[0]}
+                for time, value in points
+            ],
+        )  # fmt: skip
 
     def refused_series(self, time: int, metric: str, reason: str, series: int, samples: int) -> None:
         """Samples that a limit of series kept out."""

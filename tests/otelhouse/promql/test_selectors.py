@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from otelhouse.promql.selectors import Matcher, MatchType, PromQLError, selectors
+from otelhouse.promql.errors import PromQLError
+from otelhouse.promql.selectors import Matcher, MatchType, selectors
 
 E, NE, RE, NRE = MatchType.EQUAL, MatchType.NOT_EQUAL, MatchType.REGEX, MatchType.NOT_REGEX
 

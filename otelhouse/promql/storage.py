@@ -1,0 +1,32 @@
+"""Where samples come from, as far as the evaluator knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from otelhouse.promql.selectors import Selector
+from schema.arrays import F64, I64, Mask
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Samples of the series that a selector selects.
+
+    labels[i] are series i's, with `__name__`, without empty values; its samples stand at offsets[i]:offsets[i+1], times
+    (int64 ms) ascending and unique within a series; values float64, stale markers (NaN of bits 0x7FF0000000000002) are
+    left in. delta[i]: a series of delta temporality.
+    """
+
+    labels: list[dict[str, str]]
+    offsets: I64
+    times: I64
+    values: F64
+    delta: Mask
+
+
+class Storage(Protocol):
+    """Times are in ms since the epoch."""
+
+    async def select(self, selector: Selector, start_ms: int, end_ms: int) -> Samples:
+        """Samples with start_ms < time <= end_ms of all series that have any there."""

@@ -1,0 +1,131 @@
+"""Runs expressions within limits, until the client leaves or the time is out; what is slow is logged."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import structlog
+
+from otelhouse.clock import Clock
+from otelhouse.config import PromQLSettings
+from otelhouse.promql.engine import Result, evaluate
+from otelhouse.promql.settings import Settings, Steps
+from query.database import Database
+from query.promql.budget import Budget, TimedOut
+from query.promql.known import KnownSeries
+from query.promql.storage import TenantSamples
+
+_LONGEST_TEXT = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A result, and what it took. Seconds: waiting for its turn, and from then on."""
+
+    result: Result
+    series: int
+    samples: int
+    queued_seconds: float
+    seconds: float
+
+
+class Expressions:
+    """Those of all tenants; each has so many places."""
+
+    def __init__(self, database: Database, clock: Clock, settings: PromQLSettings) -> None:
+        self._database = database
+        self._clock = clock
+        self._settings = settings
+        self._known = KnownSeries()
+        self._turns: dict[str, _Turns] = {}
+
+    @property
+    def settings(self) -> PromQLSettings:
+        return self._settings
+
+    async def run(
+        self, tenant: str, text: str, at: Steps, seconds: float | None = None, lookback_ms: int | None = None
+    ) -> Run:
+        """The value of an expression. `seconds` may only shorten what is allowed.
+
+        Raises PromQLError, ExecutionError and QueryError. If the caller is cancelled, so is the query.
+        """
+        began, limits = self._clock.monotonic(), self._settings
+        deadline = began + min(seconds if seconds is not None else limits.timeout_seconds, limits.timeout_seconds)
+        budget = Budget(self._clock, deadline, limits.max_series, limits.max_samples)
+        async with self._turn(tenant, deadline):
+            queued = self._clock.monotonic() - began
+            outcome = "failed"
+            try:
+                result = await self._evaluate(tenant, text, at, budget, lookback_ms)
+                outcome = "ok"
+            except TimedOut:
+                outcome = "timed out"
+                raise
+            except asyncio.CancelledError:
+                outcome = "canceled"
+                raise
+            finally:
+                spent = self._clock.monotonic() - began - queued
+                if spent >= limits.slow_seconds:
+                    _log(tenant, text, at, budget, outcome, spent, queued)
+        return Run(result, budget.series, budget.samples, queued, spent)
+
+    async def _evaluate(self, tenant: str, text: str, at: Steps, budget: Budget, lookback_ms: int | None) -> Result:
+        limits = self._settings
+        settings = Settings(
+            lookback_ms=lookback_ms or int(limits.lookback_seconds * 1000),
+            max_steps=limits.max_steps + 1,  # Prometheus' limit is of the intervals between them
+            max_samples=limits.max_samples,
+            max_series=limits.max_series,
+            enable_experimental=limits.experimental,
+        )
+        storage = TenantSamples(self._database, tenant, self._known, budget)
+        try:
+            return await asyncio.wait_for(evaluate(text, storage, at, settings), budget.seconds_left())
+        except TimeoutError:
+            raise TimedOut("query timed out in expression evaluation") from None
+
+    @contextlib.asynccontextmanager
+    async def _turn(self, tenant: str, deadline: float) -> AsyncIterator[None]:
+        """One of the tenant's places, waited for until the deadline."""
+        turns = self._turns.setdefault(tenant, _Turns(asyncio.Semaphore(self._settings.concurrent_queries)))
+        turns.users += 1
+        try:
+            try:
+                await asyncio.wait_for(turns.places.acquire(), max(deadline - self._clock.monotonic(), 0))
+            except TimeoutError:
+                raise TimedOut("query timed out in query queue") from None
+            try:
+                yield
+            finally:
+                turns.places.release()
+        finally:
+            turns.users -= 1
+            if not turns.users:
+                del self._turns[tenant]
+
+
+@dataclass(slots=True)
+class _Turns:
+    places: asyncio.Semaphore
+    users: int = 0
+
+
+def _log(tenant: str, text: str, at: Steps, budget: Budget, outcome: str, seconds: float, queued: float) -> None:
+    structlog.get_logger(__name__).warning(
+        "slow query",
+        tenant=tenant,
+        query=text[:_LONGEST_TEXT],
+        outcome=outcome,
+        seconds=round(seconds, 3),
+        queued_seconds=round(queued, 3),
+        series=budget.series,
+        samples=budget.samples,
+        start_ms=at.start_ms,
+        end_ms=at.end_ms,
+        step_ms=at.step_ms,
+    )
