@@ -10,6 +10,9 @@ from otelhouse.promql.kernels.signatures import F64, MASK, OWN_I64, RESULT, WIND
 _THRESHOLD = 1.1
 """Of samples' mean distance: if a window's end is farther from its sample, the series begins or ends in between."""
 
+_NEARLY = 1 + 1e-9
+"""Products that are rounded say so when a quotient may be the smaller."""
+
 
 @njit(types.int64(F64, types.int64, OWN_I64), nogil=True, cache=True, error_model="numpy")
 def find_resets(values, first, resets):
@@ -65,15 +68,18 @@ def change(offsets, times, values, ends, range_ms, delta, counter, per_second, o
                 if resets[r] >= high:
                     break
                 found += values[resets[r] - 1]
-            sampled = float(times[high - 1] - times[low])  # all in ms
+            # In seconds, and in this order, as Prometheus does it: the last digit decides which of equals `topk` takes.
+            sampled = (times[high - 1] - times[low]) / 1000
             mean = sampled / (high - low - 1)
-            to_start, to_end = float(times[low] - start), float(ends[k] - times[high - 1])
-            if to_start >= mean * _THRESHOLD:
+            farthest = mean * _THRESHOLD
+            to_start, to_end = (times[low] - start) / 1000, (ends[k] - times[high - 1]) / 1000
+            if to_start >= farthest:
                 to_start = mean / 2
             # A counter was never below zero. Most are far from it: they are spared the division.
-            if counter and found > 0 and values[low] >= 0 and sampled * values[low] <= to_start * found:
+            if counter and found > 0 and values[low] >= 0 and sampled * values[low] <= to_start * found * _NEARLY:
                 to_start = min(to_start, sampled * (values[low] / found))
-            if to_end >= mean * _THRESHOLD:
+            if to_end >= farthest:
                 to_end = mean / 2
+            factor = (sampled + to_start + to_end) / sampled
             present[s, k] = True
-            out[s, k] = found * ((sampled + to_start + to_end) / (sampled * seconds))
+            out[s, k] = found * (factor / seconds)

@@ -164,3 +164,18 @@ def test_a_wrong_query_reads_nothing() -> None:
     with pytest.raises(ExecutionError):
         run("topk(NaN, a_total)", Steps.at(T), storage)
     assert len(storage.reads) == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([1790110, 1799290, 1808471, 1817652], 612.0444444444444),
+        ([2375135, 2387319, 2399504, 2411688], 812.2888888888888),
+        ([123220, 123855, 124489, 125122], 42.26666666666666),
+    ],
+)
+def test_a_rate_is_the_one_of_prometheus_to_its_last_digit(values: list[float], expected: float) -> None:
+    """Recorded from Prometheus 3.5.3: by its last digit, one of two series that are about equal is in topk."""
+    series = Series({"__name__": "c_total"}, [T + 3_000 + i * 15_000 for i in range(4)], np.array(values, np.float64))
+    found = run("rate(c_total[1m])", Steps.at(T + MINUTE), MemoryStorage([series]))
+    assert found.values.item() == expected
