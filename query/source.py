@@ -28,6 +28,8 @@ _TIMES = {
     "series": None,
     "resources": None,
 }
+_LAST_DAY = 65_535  # of ClickHouse's Date
+_DAY_MS = 86_400_000
 # Sorted by the minute before the time: ClickHouse does not see by itself that a range of time is one of minutes.
 _BY_MINUTE = {"spans"}
 
@@ -83,6 +85,14 @@ def instant(nanoseconds: int) -> Call:
 def nanoseconds(time: Expression) -> Call:
     """A DateTime64(9) as nanoseconds since the epoch."""
     return call("toUnixTimestamp64Nano", time)
+
+
+def days_since(start_ms: int) -> Days:
+    """Days of log time on which samples of a time, or of a later one, came.
+
+    A sample comes after its own time, except where a clock goes wrong: one day is allowed for.
+    """
+    return Days(min(max(start_ms // _DAY_MS - 1, 0), _LAST_DAY), _LAST_DAY)
 
 
 def _day(days: int) -> Call:

@@ -45,6 +45,12 @@ _TYPES = {
 _CHILDREN = ("expr", "lhs", "rhs", "param", "vector_selector")
 
 
+def metric_of(selector: Selector) -> str | None:
+    """The name that all series of a selector have; None if it does not say."""
+    named = (each.value for each in selector if each.name == NAME_LABEL and each.type is MatchType.EQUAL)
+    return next(named, None)
+
+
 def selectors(query: str) -> list[Selector]:
     """All that occur in an expression, each once, in the order of the text. Raises PromQLError."""
     parsed = parse(query)

@@ -38,12 +38,6 @@ def value_text(value: float) -> str:
     return text.decode()[len('[0,"') : -len('"]')]
 
 
-def time_text(milliseconds: int) -> str:
-    """One time, in seconds."""
-    (text,) = rows_text(np.array([0, 1], np.int64), np.array([milliseconds], np.int64), np.zeros(1))
-    return text.decode()[1 : text.index(b",")]
-
-
 def _written(offsets: I64, times: I64, values: F64) -> Iterator[bytes]:
     whole = slice(int(offsets[0]), int(offsets[-1]))
     part = np.ascontiguousarray(values[whole])

@@ -24,10 +24,6 @@ class Budget:
     samples: int = field(default=0, init=False)
 
     @property
-    def series_left(self) -> int:
-        return self.most_series - self.series
-
-    @property
     def samples_left(self) -> int:
         return self.most_samples - self.samples
 

@@ -18,17 +18,7 @@ from query.source import Days, source
 FEW = 500
 """So many values go as parameters; more are found again by the server, since an address has its limits."""
 _DELTA = "delta"
-_FAR = 65_535  # ClickHouse's last day
-_DAY_MS = 86_400_000
 _AS_COLUMNS = {"output_format_arrow_low_cardinality_as_dictionary": 1, "output_format_arrow_string_as_string": 1}
-
-
-def days_since(start_ms: int) -> Days:
-    """Days of log time on which samples of a time, or of a later one, came.
-
-    A sample comes after its own time, except where a clock goes wrong: one day is allowed for.
-    """
-    return Days(min(max(start_ms // _DAY_MS - 1, 0), _FAR), _FAR)
 
 
 def ids_of(tenant: str, selector: Selector, days: Days) -> Select:

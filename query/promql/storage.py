@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from otelhouse.promql.errors import PromQLError
-from otelhouse.promql.selectors import NAME_LABEL, MatchType, Selector
+from otelhouse.promql.selectors import NAME_LABEL, Selector, metric_of
 from otelhouse.promql.storage import Samples
 from query.database import Database
 from query.errors import BadInput, QueryError, Unavailable
@@ -20,9 +20,9 @@ from query.plan.tree import Alias, Column, Expression, Param, Select, call
 from query.promql.assemble import Chunks, assemble
 from query.promql.budget import Budget
 from query.promql.known import Described, KnownSeries
-from query.promql.matching import FEW, days_since, described, ids_of, names_of
+from query.promql.matching import FEW, described, ids_of, names_of
 from query.read.estimate import rows_to_read
-from query.source import Days, Range, source
+from query.source import Days, Range, days_since, source
 from schema.arrays import U64
 
 _SHORT_MS = 900_000
@@ -64,10 +64,10 @@ class TenantSamples:
             reading.cancel()
             reading.add_done_callback(_looked_at)
         found = await self._described(selector, days, ids)
-        return await asyncio.to_thread(_samples, chunks, ids, found, _metric(selector))
+        return await asyncio.to_thread(_samples, chunks, ids, found, metric_of(selector))
 
     async def _read(self, selector: Selector, days: Days, start_ms: int, end_ms: int) -> Select:
-        name = _metric(selector)
+        name = metric_of(selector)
         names = (
             [name] if name is not None else await names_of(self.database, self.tenant, selector, days, self._limits())
         )
@@ -122,12 +122,6 @@ class TenantSamples:
     def _limits(self) -> dict[str, Any]:
         """A query's answer is as large as the budget allows, which is looked at as it comes."""
         return {"max_result_rows": 0, "max_result_bytes": 0, "max_execution_time": self.budget.seconds_left()}
-
-
-def _metric(selector: Selector) -> str | None:
-    """The name that all its series have; None if the selector does not say."""
-    named = (each.value for each in selector if each.name == NAME_LABEL and each.type is MatchType.EQUAL)
-    return next(named, None)
 
 
 def _looked_at(task: asyncio.Task[Any]) -> None:

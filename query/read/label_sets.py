@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from otelhouse.promql.selectors import NAME_LABEL, MatchType, Selector
+from otelhouse.promql.selectors import NAME_LABEL, Selector, metric_of
 from query.database import Database, Reading
 from query.plan.tree import (
     Alias,
@@ -23,10 +23,9 @@ from query.plan.tree import (
     negated,
     text,
 )
-from query.promql.matching import days_since
 from query.read.estimate import rows_to_read
 from query.read.series import selects
-from query.source import Range, source
+from query.source import Range, days_since, source
 
 _MS = 1_000_000
 _HOUR_MS = 3_600_000
@@ -106,14 +105,8 @@ async def _active(
 def _with(table: str, tenant: str, wanted: Wanted, first: int, last: int) -> Select:
     """Ids of series that have a row of a table in a range."""
     rows = source(table, tenant, Range(first * _MS, last * _MS), days_since(first))
-    names = [_metric(each) for each in wanted.selectors]
+    names = [metric_of(each) for each in wanted.selectors]
     hashes = sorted({zlib.crc32(name.encode()) for name in names if name is not None})
     narrow = table == "samples" and names and None not in names
     where = (call("in", Column("metric_hash"), Param("Array(UInt32)", hashes)),) if narrow else ()
     return Select((Alias(Column("series"), "id"),), rows, where, distinct=True)
-
-
-def _metric(selector: Selector) -> str | None:
-    """The name that all series of a selector have; None if it does not say."""
-    named = (each.value for each in selector if each.name == NAME_LABEL and each.type is MatchType.EQUAL)
-    return next(named, None)

@@ -20,8 +20,8 @@ from query.plan.sql import statement
 from query.promql.assemble import Chunks, assemble
 from query.promql.budget import Budget
 from query.promql.known import KnownSeries
-from query.promql.matching import days_since
 from query.promql.storage import TenantSamples
+from query.source import days_since
 from tests.query.house import NOW, House, Tenant
 
 AT = NOW // 1_000_000

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from query.prometheus.parameters import duration_ms, time_ms
-from query.prometheus.samples_text import rows_text, time_text, value_text
+from query.prometheus.samples_text import rows_text, value_text
 
 
 def _as_go(value: float) -> str:
@@ -65,7 +65,8 @@ def _seconds(milliseconds: int) -> str:
     [(0, "0"), (1, "0.001"), (1010, "1.010"), (-5, "-0.005"), (1_750_000_000_500, "1750000000.500")],
 )
 def test_a_time_has_three_decimals_or_none(milliseconds: int, text: str) -> None:
-    assert time_text(milliseconds) == text
+    (written,) = rows_text(np.array([0, 1], np.int64), np.array([milliseconds], np.int64), np.zeros(1))
+    assert written == f'[{text},"0"]'.encode()
 
 
 @pytest.mark.parametrize(
