@@ -29,7 +29,8 @@ from otelhouse.clock import SystemClock
 from otelhouse.config import ClickHouseSettings, LogSettings, ProcessorSettings
 from processor.build import Block, Builder, State
 from processor.metrics_rows.state import MetricsState
-from processor.rules import SAMPLING, SERIES, SPAN_METRICS, Form, PartitionRules, Version
+from processor.recording.state import Recording
+from processor.rules import RECORDING, SAMPLING, SERIES, SPAN_METRICS, Form, PartitionRules, Version
 from processor.sampling.sampler import Sampler
 from processor.traces.cardinality import Cardinality
 from processor.traces.state import TracesState
@@ -123,7 +124,7 @@ def _state(bench: Bench) -> State | None:
     name = TopicPartition(bench.signal.topic, 0)
     sampling, measured, series = (no_rules(form, name) for form in (SAMPLING, SPAN_METRICS, SERIES))
     if bench.signal is Signal.METRICS:
-        return MetricsState(series)
+        return MetricsState(series, Recording(no_rules(RECORDING, name)))
     return TracesState(Sampler(sampling), measured, Cardinality(), 0) if bench.signal is Signal.TRACES else None
 
 

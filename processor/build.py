@@ -12,15 +12,17 @@ from processor.batch import Batch, Fault
 from processor.columns import by_class
 from processor.logs.records import log_rows
 from processor.metrics_rows.histograms import histogram_rows
-from processor.metrics_rows.rows import exemplar_rows, sample_rows, samples_of
-from processor.metrics_rows.series import SeriesResolver, series_rows
-from processor.metrics_rows.shape import shape_of
+from processor.metrics_rows.rows import Samples, exemplar_rows, sample_rows, samples_of
+from processor.metrics_rows.series import Resolved, SeriesResolver, series_at, series_rows
+from processor.metrics_rows.shape import Shape, shape_of
 from processor.metrics_rows.state import MetricsState
+from processor.recording import state as recording
 from processor.resources import NewResources, identify
 from processor.traces.index import index_rows
 from processor.traces.spans import span_rows
 from processor.traces.state import Left, Made, TracesState
 from processor.window import Window
+from schema.arrays import Mask
 
 Rows = tuple[str, pa.RecordBatch]
 """A table's name and rows for it."""
@@ -48,7 +50,7 @@ class Block:
 class Built:
     """What a window yields. `shared` rows are idempotent by id and stored first: the blocks refer to them.
 
-    `left`: what is open after it, if it is one of spans; `active`: series by tenant, if it is one of metrics.
+    `left`: what is open after it, if anything can be; `active`: series by tenant, if it is one of metrics.
     """
 
     shared: list[Rows]
@@ -79,10 +81,22 @@ class Builder:
                 blocks += [
                     Block(name, kept, window.day, window.number, window.log_ms, part) for kept, part in by_class(rows)
                 ]
+        left = made.left if made else state.left if isinstance(state, MetricsState) else None
         return Built(
             [rows for rows in shared if rows[1].num_rows], blocks, batch.faults,
-            left=made.left if made else None, active=state.active if isinstance(state, MetricsState) else None,
+            left=left, active=state.active if isinstance(state, MetricsState) else None,
         )  # fmt: skip
+
+    def bring_back(self, window: Window, state: State) -> None:
+        """Bring back what was open at the end of a window that was stored before."""
+        if isinstance(state, TracesState):
+            state.bring_back(window)
+        elif not state.recording.idle:
+            batch = batches.read(window)
+            shape, chosen = shape_of(batch.scan), state.choose_before(batch)
+            resolved = self._series.resolve(batch, identify(batch), shape, state.naming(batch, chosen))
+            samples = samples_of(batch, shape, resolved)
+            _record(batch, state, samples, state.stored_before(batch, shape, samples, chosen.others), shape, resolved)
 
     def _rows(self, batch: Batch, known: Made | State | None) -> Iterator[Named]:
         match known:
@@ -126,3 +140,21 @@ class Builder:
         yield "series_seen", admitted.seen, False
         yield "series_refused", admitted.refused, False
         yield "ha_replicas", chosen.rows, False
+        if not state.recording.idle:
+            made = _record(batch, state, samples, admitted.stored, shape, resolved)
+            yield "series", made.series, True
+            yield "recorded", made.points, False
+            yield "recorded_until", made.until, False
+
+
+def _record(
+    batch: Batch, state: MetricsState, samples: Samples, stored: Mask, shape: Shape, resolved: Resolved
+) -> recording.Made:
+    """What recording rules make of a window's samples."""
+    return state.recording.take(
+        batch,
+        samples,
+        stored,
+        lambda rows: [series for _, series in series_at(batch, shape, resolved, rows)],
+        lambda tenant: state.most(tenant, batch.window),
+    )

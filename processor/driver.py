@@ -210,7 +210,7 @@ class Driver:
         if stored.end > end:
             raise CommitError(_beyond(stored.end, end))
         held = stored_checkpoint(stored, oldest, limits)
-        if name.topic == Signal.TRACES.topic:
+        if name.topic != Signal.LOGS.topic:
             held = held.since(Opened(oldest, 0), oldest)  # what was open, nobody knows
         _log.warning(
             "the group's commit is lost; continuing from what is stored",

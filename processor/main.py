@@ -21,7 +21,7 @@ from processor.admin import Admin
 from processor.dead_letter import DeadLetters
 from processor.driver import Driver
 from processor.metrics_rows.opening import MetricsStates
-from processor.rules import SAMPLING, SERIES, SPAN_METRICS, StoredRules
+from processor.rules import RECORDING, SAMPLING, SERIES, SPAN_METRICS, StoredRules
 from processor.sink import Sink
 from processor.stored import LookUp
 from processor.ticks import Ticker
@@ -87,7 +87,7 @@ def _process(log: Log, settings: Settings, clock: Clock, stop: threading.Event, 
     connect = partial(clickhouse.connect, settings.clickhouse, connections=1)
     states: Mapping[str, Opener] = {
         Signal.TRACES.topic: TracesStates(stored(SAMPLING), stored(SPAN_METRICS), connect, reader),
-        Signal.METRICS.topic: MetricsStates(stored(SERIES), connect),
+        Signal.METRICS.topic: MetricsStates(stored(SERIES), stored(RECORDING), connect),
     }
     look_up = LookUp(lambda: clickhouse.connect(settings.clickhouse, connections=1, send_seconds=_LOOK_UP_SECONDS))
     driver = Driver(log.consumer(settings.processor.group), workers, Ticker(producer, clock), clock, look_up, limits)

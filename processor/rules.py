@@ -17,7 +17,8 @@ import psycopg
 from otelhouse import postgres
 from otelhouse.bus.contract import TopicPartition
 from otelhouse.config import PostgresSettings
-from otelhouse.rules.documents import sampling, series, span_metrics
+from otelhouse.recording.groups import RecordingRules
+from otelhouse.rules.documents import recording, sampling, series, span_metrics
 from otelhouse.rules.documents.series import SeriesLimits
 from otelhouse.rules.documents.span_metrics import SpanMetrics
 from otelhouse.rules.errors import InvalidRule
@@ -47,6 +48,7 @@ class Form(Generic[T]):
     parse: Callable[[Mapping[str, Any]], T]
 
 
+RECORDING: Form[RecordingRules] = Form(Kind.RECORDING, recording.parse)
 SAMPLING: Form[TailSampling | None] = Form(Kind.SAMPLING, sampling.parse)
 SERIES: Form[SeriesLimits] = Form(Kind.SERIES, series.parse)
 SPAN_METRICS: Form[SpanMetrics] = Form(Kind.SPAN_METRICS, span_metrics.parse)

@@ -19,7 +19,16 @@ NOT_YET = frozenset({60, 81})  # UNKNOWN_TABLE, UNKNOWN_DATABASE
 
 _BLOCK_TABLES = {
     Signal.TRACES: ("spans", "trace_index", "decisions", "sampler_states", "service_edges"),
-    Signal.METRICS: ("samples", "histograms", "exemplars", "series_seen", "series_refused", "ha_replicas"),
+    Signal.METRICS: (
+        "samples",
+        "histograms",
+        "exemplars",
+        "series_seen",
+        "series_refused",
+        "ha_replicas",
+        "recorded",
+        "recorded_until",
+    ),
     Signal.LOGS: ("logs",),
 }
 _EPOCH = datetime.date(1970, 1, 1)

@@ -19,7 +19,7 @@ from processor.commit import Checkpoint
 from processor.dead_letter import DeadLetters
 from processor.rules import NotKnown
 from processor.sink import Sink, StorageFault
-from processor.traces.state import Left, TracesState
+from processor.traces.state import Left
 from processor.waiting import Abandoned, Waiter
 from processor.window import Window
 
@@ -116,9 +116,9 @@ class Worker(threading.Thread):
         topic = window.name.topic
         state = self._state(assignment, window)
         if not window.fresh:
-            if isinstance(state, TracesState):
+            if state is not None:
                 with self._building:
-                    state.bring_back(window)
+                    self._builder.bring_back(window, state)
             return None
         with self._building:
             started = self._clock.monotonic()

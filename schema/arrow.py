@@ -153,6 +153,25 @@ SERIES_REFUSED = _table(
     _BLOCK,
 )
 
+RECORDED = _table(
+    _PLACE,
+    {
+        "metric_hash": pa.uint32(),
+        "series": pa.uint64(),
+        "time": _MS,
+        "rule": pa.uint64(),
+        "interval_ms": pa.uint32(),
+        "merge": pa.uint8(),
+        "scale": pa.float64(),
+        "shift": pa.float64(),
+        "value": pa.float64(),
+        "count": pa.uint32(),
+    },
+    _BLOCK,
+)
+
+RECORDED_UNTIL = _table(_PLACE, {"rule": pa.uint64(), "since": _MS, "until": _MS}, _BLOCK)
+
 HISTOGRAMS = _table(
     _PLACE,
     {
@@ -245,6 +264,8 @@ TABLES: dict[str, pa.Schema] = {
     "series_seen": SERIES_SEEN,
     "series_refused": SERIES_REFUSED,
     "ha_replicas": HA_REPLICAS,
+    "recorded": RECORDED,
+    "recorded_until": RECORDED_UNTIL,
     "histograms": HISTOGRAMS,
     "exemplars": EXEMPLARS,
     "red": RED,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from otelhouse.promql.errors import PromQLError
 
 
+@lru_cache(10_000)
 def matches(pattern: str, text: str) -> bool:
     """Does the whole text match? Raises PromQLError if the pattern is none."""
     if "\\C" in pattern.replace("\\\\", ""):

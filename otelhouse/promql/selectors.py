@@ -11,6 +11,7 @@ import promql_parser
 
 from otelhouse.promql.errors import PromQLError
 from otelhouse.promql.parsing import Parsed, parse
+from otelhouse.promql.patterns import matches
 
 NAME_LABEL = "__name__"
 
@@ -49,6 +50,13 @@ def metric_of(selector: Selector) -> str | None:
     """The name that all series of a selector have; None if it does not say."""
     named = (each.value for each in selector if each.name == NAME_LABEL and each.type is MatchType.EQUAL)
     return next(named, None)
+
+
+def holds(matcher: Matcher, value: str) -> bool:
+    """Does it hold for a label's value?"""
+    if matcher.type in (MatchType.EQUAL, MatchType.NOT_EQUAL):
+        return (value == matcher.value) == (matcher.type is MatchType.EQUAL)
+    return matches(matcher.value, value) == (matcher.type is MatchType.REGEX)
 
 
 def selectors(query: str) -> list[Selector]:

@@ -69,6 +69,12 @@ class ActiveSeries:
             )  # fmt: skip
         return fates
 
+    def known(self, series: U64) -> Mask:
+        """bool[series]: which of them are active, or were in the hours that are remembered."""
+        found = np.empty(len(series), np.bool_)
+        known_rows(series, self._seed, self._keys, found)
+        return found
+
     def observe(self, series: U64, tenant: I32, times: I64, values: F64, counter: Mask, log_ms: int) -> I64:
         """int64[tenants, 5]: how many are LATE, DUPLICATE, CONFLICTING, AHEAD, RESET, after admit() of the same.
 
@@ -134,6 +140,13 @@ def seek(key, seed, keys):
     while keys[place] != 0 and keys[place] != key:
         place = (place + np.uint64(1)) & mask
     return place
+
+
+@njit(types.void(_U64, types.uint64, _U64, _MASK), nogil=True, cache=True)
+def known_rows(wanted, seed, keys, found):
+    """See ActiveSeries.known."""
+    for i in range(len(wanted)):
+        found[i] = keys[seek(wanted[i] if wanted[i] != 0 else np.uint64(1), seed, keys)] != 0
 
 
 @njit(_I64(_U64, _I32, _I32, types.uint64, _U64, _I32, _I32), nogil=True, cache=True)

@@ -11,11 +11,13 @@ from clickhouse_connect.driver.client import Client
 
 from otelhouse.bus.contract import TopicPartition
 from otelhouse.clickhouse import translated
+from otelhouse.recording.groups import RecordingRules
 from otelhouse.rules.documents.series import SeriesLimits
 from processor.commit import Checkpoint
 from processor.metrics_rows.active import MS_PER_HOUR, MS_PER_MINUTE
 from processor.metrics_rows.state import MetricsState
-from processor.rules import SERIES, PartitionRules, Source
+from processor.recording.state import Recording
+from processor.rules import RECORDING, SERIES, PartitionRules, Source
 from processor.waiting import Waiter
 from schema.record import block_number
 
@@ -35,17 +37,25 @@ _REPLICAS = (
     " GROUP BY tenant, cluster"
 )
 
+_SINCE = (
+    "SELECT tenant, rule, toUnixTimestamp64Milli(argMax(since, block)) FROM recorded_until"
+    " WHERE block >= {first:UInt64} AND block <= {last:UInt64} GROUP BY tenant, rule"
+)
+
 
 class MetricsStates:
     """Opens states. Thread-safe as far as the source and `connect` are."""
 
-    def __init__(self, rules: Source[SeriesLimits], connect: Callable[[], Client]) -> None:
+    def __init__(
+        self, rules: Source[SeriesLimits], recording: Source[RecordingRules], connect: Callable[[], Client]
+    ) -> None:
         self._rules = rules
+        self._recording = recording
         self._connect = connect
 
     def open(self, name: TopicPartition, checkpoint: Checkpoint, waiter: Waiter) -> MetricsState:
-        """As it was at C. Raises NotKnown, ClickHouseError."""
-        state = MetricsState(PartitionRules(SERIES, self._rules, name))
+        """As it was at C, but for the samples that windows before C bring back. Raises NotKnown, ClickHouseError."""
+        recorded = PartitionRules(RECORDING, self._recording, name)
         blocks = {"first": block_number(name.partition, 0), "last": block_number(name.partition, checkpoint.emitted)}
         with contextlib.closing(self._connect()) as client, translated():
             # By what is stored, not by the checkpoint: where a commit is lost it does not know its log time.
@@ -56,7 +66,12 @@ class MetricsStates:
             new = client.query(_NEW, parameters={**blocks, "since": minute}).result_rows
             # No failover takes longer than an hour.
             since = _newest(client, "ha_replicas", blocks) - MS_PER_HOUR
+            began = client.query(_SINCE, parameters=blocks).result_rows if recorded.any else ()
             elected = client.query(_REPLICAS, parameters={**blocks, "since": since}).result_rows
+        rules: dict[str, dict[int, int]] = {}
+        for tenant, rule, since_ms in began:
+            rules.setdefault(tenant, {})[rule] = since_ms
+        state = MetricsState(PartitionRules(SERIES, self._rules, name), Recording(recorded, rules))
         for tenant, cluster, replica, heard_ms in elected:
             state.replicas.restore(tenant, cluster, replica, heard_ms)
         if seen.num_rows:

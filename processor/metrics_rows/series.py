@@ -13,7 +13,7 @@ from processor.metrics_rows.identity import point_identities, target_identities
 from processor.metrics_rows.known import KnownSeries
 from processor.metrics_rows.naming import Naming
 from processor.metrics_rows.shape import Shape
-from processor.metrics_rows.translate import Translator
+from processor.metrics_rows.translate import Series, Translator
 from processor.resources import Resources
 from schema.arrays import I64, U32, U64, Mask
 from schema.arrow import SERIES
@@ -70,20 +70,29 @@ class SeriesResolver:
         self._targets.add(distinct[unknown], [[(series.id if series else 0, 0)] for series in described])
 
 
+def series_at(batch: Batch, shape: Shape, resolved: Resolved, rows: I64) -> list[tuple[int, Series]]:
+    """(call, series) of these of the batch's samples: parts of points, then targets."""
+    targets = int(shape.starts[-1])
+    parts = rows[rows < targets]
+    of_part = np.searchsorted(shape.starts, parts, side="right") - 1
+    points = np.unique(of_part)
+    of_point = dict(zip(points.tolist(), resolved.translator.series_of(points), strict=True))
+    calls, starts = batch.scan.points.call, shape.starts
+    described = {
+        part: (int(calls[point]), of_point[point][part - int(starts[point])])
+        for part, point in zip(parts.tolist(), of_part.tolist(), strict=True)
+    }
+    for row in rows[rows >= targets].tolist():
+        resource = int(resolved.targets[row - targets])
+        target = resolved.translator.target_info(resource)
+        if target is not None:
+            described[row] = int(batch.scan.resources.call[resource]), target
+    return [described[row] for row in rows.tolist()]
+
+
 def series_rows(batch: Batch, shape: Shape, resolved: Resolved, described: Mask) -> pa.RecordBatch:
     """Rows of `series` for those of the batch's samples (parts of points, then targets) that are to be described."""
-    points, scan = np.repeat(np.arange(len(batch.scan.points)), shape.parts), batch.scan
-    parts = np.flatnonzero(described[: len(points)])
-    rows = np.unique(points[parts])
-    of_point = dict(zip(rows.tolist(), resolved.translator.series_of(rows), strict=True))
-    found = [
-        (int(scan.points.call[point]), of_point[point][part])
-        for point, part in zip(points[parts].tolist(), (parts - shape.starts[points[parts]]).tolist(), strict=True)
-    ]
-    for row in resolved.targets[described[len(points) :]].tolist():
-        target = resolved.translator.target_info(row)
-        if target is not None:
-            found.append((int(scan.resources.call[row]), target))
+    found = series_at(batch, shape, resolved, np.flatnonzero(described))
     series = [each for _, each in found]
     columns = place(batch, np.array([call for call, _ in found], np.int32)) | {
         "metric": pa.array([each.metric for each in series], pa.string()),

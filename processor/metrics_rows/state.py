@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +32,10 @@ from processor.metrics_rows.naming import Naming
 from processor.metrics_rows.replicas import Chosen, Replicas
 from processor.metrics_rows.rows import Samples
 from processor.metrics_rows.shape import Shape
+from processor.recording.state import Recording
 from processor.rules import PartitionRules
+from processor.sampling.sampler import Waiting
+from processor.traces.state import Left
 from processor.window import MS_PER_DAY, Window
 from schema.arrays import I32, I64, U8, U64, Mask
 from schema.arrow import SERIES_REFUSED, SERIES_SEEN
@@ -65,10 +69,12 @@ class Admitted:
 class MetricsState:
     """See the module."""
 
-    def __init__(self, rules: PartitionRules[SeriesLimits]) -> None:
+    def __init__(self, rules: PartitionRules[SeriesLimits], recording: Recording) -> None:
         self._rules = rules
         self._active = ActiveSeries()
         self.replicas = Replicas()
+        self.recording = recording
+        self._past_replicas: Replicas | None = None
         self._places: dict[str, int] = {}
 
     @property
@@ -76,9 +82,17 @@ class MetricsState:
         """Active series by tenant."""
         return dict(zip(self._places, self._active.active.tolist(), strict=False))
 
+    @property
+    def left(self) -> Left | None:
+        """What is open; None if nothing can be."""
+        if self.recording.idle:
+            return None
+        return Left(self.recording.opened, None, self.recording.due_ms, Waiting())
+
     def learn(self, window: Window) -> None:
         """Take note of the window's control records. Raises NotKnown, and may be called again."""
         self._rules.learn(window.changes)
+        self.recording.learn(window)
 
     def restore(
         self, tenants: list[str], classes: U8, series: U64, hours: I32, new: Mapping[str, int], log_ms: int
@@ -96,6 +110,24 @@ class MetricsState:
         for call, count in zip(calls.tolist(), counts.tolist(), strict=True):
             metrics.REPLICAS.labels(batch.tenants[int(batch.tenant[call])]).inc(count)
         return chosen
+
+    def stored_before(self, batch: Batch, shape: Shape, samples: Samples, others: Mask) -> Mask:
+        """Which samples of a window before C were stored, as far as is known: those of series that are active since."""
+        found = self._active.known(_keys(samples.series, batch.retention_class[samples.calls]))
+        parts = np.repeat(~others, shape.parts)
+        found[: len(parts)] &= parts
+        return found
+
+    def most(self, tenant: str, window: Window) -> int:
+        """How many series a tenant may have in the partition."""
+        return -(-self._rules.version(tenant, window.end).says.max_active // window.partitions)
+
+    def choose_before(self, batch: Batch) -> Chosen:
+        """As choose(), of a window before C: by who was listened to at C."""
+        if self._past_replicas is None:
+            self._past_replicas = deepcopy(self.replicas)
+        end = batch.window.end
+        return self._past_replicas.choose(batch, lambda tenant: self._rules.version(tenant, end).says.replicas)
 
     def naming(self, batch: Batch, chosen: Chosen) -> Naming:
         """How a window's series are named."""

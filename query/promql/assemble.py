@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numba
 import numpy as np
 
+from otelhouse.promql.kernels.settle import settle
 from schema.arrays import F64, I64, U64
 
 
@@ -73,7 +74,7 @@ def assemble(chunks: Chunks, ids: U64) -> tuple[I64, I64, F64]:
         )
         # Freed as it is copied.
         chunks.times[place], chunks.bits[place] = times[:0], bits[:0].view(np.uint64)
-    kept = _settle(offsets, times, bits)
+    kept = settle(offsets, times, bits)
     return offsets, times[:kept], bits[:kept].view(np.float64)
 
 
@@ -87,40 +88,3 @@ def _place(times, bits, starts, lengths, to, all_times, all_bits):
         for step in range(length):
             all_times[at + step] = times[start + step]
             all_bits[at + step] = bits[start + step]
-
-
-@numba.njit("int64(int64)", nogil=True, cache=True)
-def _rank(bits):
-    """Larger for the larger double; NaNs are below all numbers, in the order of their bits."""
-    size = bits & 0x7FFFFFFFFFFFFFFF
-    if size > 0x7FF0000000000000:
-        return size - 0x7FF0000000000001 - 0x7FFFFFFFFFFFFFFF - 1
-    return size if bits >= 0 else -size - 1
-
-
-@numba.njit("int64(int64[::1], int64[::1], int64[::1])", nogil=True, cache=True)
-def _settle(offsets, times, bits):
-    """Bring each series into order, each time once; all move together. Returns how many samples stay."""
-    kept = 0
-    for series in range(len(offsets) - 1):
-        start, end = offsets[series], offsets[series + 1]
-        ascends = True
-        for at in range(start + 1, end):
-            if times[at] < times[at - 1]:
-                ascends = False
-                break
-        if not ascends:
-            order = np.argsort(times[start:end], kind="mergesort")
-            times[start:end] = times[start:end][order]
-            bits[start:end] = bits[start:end][order]
-        offsets[series] = kept
-        for at in range(start, end):
-            if kept > offsets[series] and times[kept - 1] == times[at]:
-                if _rank(bits[at]) > _rank(bits[kept - 1]):
-                    bits[kept - 1] = bits[at]
-            else:
-                times[kept] = times[at]
-                bits[kept] = bits[at]
-                kept += 1
-    offsets[len(offsets) - 1] = kept
-    return kept

@@ -5,20 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from otelhouse.promql.errors import ExecutionError
-from otelhouse.promql.patterns import matches
-from otelhouse.promql.selectors import Matcher, MatchType, Selector
+from otelhouse.promql.selectors import Matcher, MatchType, Selector, holds
 from otelhouse.promql.values import NAME, Labels, Vector, empty, joined
 from schema.arrays import F64, I64
 
 IDENTIFYING = ("instance", "job")
 DEFAULT = Matcher(NAME, MatchType.EQUAL, "target_info")
-
-
-def holds(matcher: Matcher, value: str) -> bool:
-    """Does it hold for a label's value?"""
-    if matcher.type in (MatchType.EQUAL, MatchType.NOT_EQUAL):
-        return (value == matcher.value) == (matcher.type is MatchType.EQUAL)
-    return matches(matcher.value, value) == (matcher.type is MatchType.REGEX)
 
 
 def enriched(base: Vector, info: Vector, sampled: F64, selector: Selector) -> Vector:

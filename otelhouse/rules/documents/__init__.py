@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from otelhouse.rules.documents import control, limits, masking, retention, sampling, series, span_metrics
+from otelhouse.rules.documents import control, limits, masking, recording, retention, sampling, series, span_metrics
 from otelhouse.rules.errors import InvalidRule
 from otelhouse.rules.rule import Kind
 
@@ -20,6 +20,7 @@ PARSERS: Mapping[Kind, Parser] = {
     Kind.CONTROL: control.parse,
     Kind.LIMITS: limits.parse,
     Kind.MASKING: masking.parse,
+    Kind.RECORDING: recording.parse,
     Kind.RETENTION: retention.parse,
     Kind.SAMPLING: sampling.parse,
     Kind.SERIES: series.parse,

@@ -12,13 +12,15 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 
 from otelhouse.bus.contract import Record, TopicPartition
+from otelhouse.recording.groups import RecordingRules
 from otelhouse.rules.documents.series import SeriesLimits
 from processor.build import Builder
 from processor.commit import Checkpoint, first_checkpoint, read_position
 from processor.metrics_rows.active import MS_PER_HOUR, MS_PER_MINUTE
 from processor.metrics_rows.state import MetricsState
 from processor.partition import Partition
-from processor.rules import SERIES, PartitionRules
+from processor.recording.state import Recording
+from processor.rules import RECORDING, SERIES, PartitionRules
 from processor.window import Limits, Window
 from schema.record import Control, Framing, RuleChange, block_position, control_headers
 from schema.signal import Signal
@@ -26,8 +28,19 @@ from tests.processor.sampling.stream import Rules
 
 NAME = TopicPartition(Signal.METRICS.topic, 1)
 LIMITS = Limits(span_ms=1000, rows=50, value_bytes=100_000)
-TABLES = ("samples", "histograms", "exemplars", "series_seen", "series_refused", "ha_replicas")
+TABLES = (
+    "samples",
+    "histograms",
+    "exemplars",
+    "series_seen",
+    "series_refused",
+    "ha_replicas",
+    "recorded",
+    "recorded_until",
+)
 Row = dict[str, Any]
+Sample = tuple[Mapping[str, str], int, float | None]
+"""Labels, time in ms, value; None for a point that recorded none."""
 
 
 @dataclass
@@ -36,6 +49,7 @@ class Log:
 
     records: list[Record] = field(default_factory=list)
     rules: Rules[SeriesLimits] = field(default_factory=lambda: Rules(SERIES))
+    recording: Rules[RecordingRules] = field(default_factory=lambda: Rules(RECORDING))
 
     def gauges(self, at_ms: int, *names: str, tenant: str = "acme", retention_class: int = 0, **labels: str) -> None:
         """A sample of each, which has its name's last character as a label, and these labels."""
@@ -49,6 +63,28 @@ class Log:
             metrics.append(metric)
         framing = Framing(tenant, len(names), 0, retention_class)
         self.records.append(Record(*NAME, len(self.records), at_ms, framing.headers(), request.SerializeToString()))
+
+    def send(self, at_ms: int, metric: str, *samples: Sample, tenant: str = "acme", retention_class: int = 0) -> None:
+        """Samples of a metric that arrive now, as gauges, so that their names stay."""
+        request = ExportMetricsServiceRequest()
+        found = request.resource_metrics.add().scope_metrics.add().metrics.add(name=metric)
+        for labels, time_ms, value in samples:
+            point = found.gauge.data_points.add(time_unix_nano=time_ms * 1_000_000)
+            if value is None:
+                point.flags = 1
+            else:
+                point.as_double = value
+            for key, text in labels.items():
+                point.attributes.add(key=key).value.string_value = text
+        framing = Framing(tenant, len(samples), 0, retention_class)
+        self.records.append(Record(*NAME, len(self.records), at_ms, framing.headers(), request.SerializeToString()))
+
+    def record(self, at_ms: int, document: Mapping[str, Any], tenant: str = "acme") -> None:
+        """Put recording rules into force here."""
+        number = self.recording.next_number(tenant)
+        headers = RuleChange("recording", tenant, number).headers()
+        self.records.append(Record(*NAME, len(self.records), at_ms, headers, b""))
+        self.recording.put(len(self.records) - 1, tenant, document)
 
     def tick(self, at_ms: int) -> None:
         self.records.append(Record(*NAME, len(self.records), at_ms, control_headers(Control.TICK), b""))
@@ -78,18 +114,22 @@ class Run:
 
 def unlimited() -> MetricsState:
     """The state of a partition without rules."""
-    return MetricsState(PartitionRules(SERIES, Rules(SERIES), NAME))
+    return _state(Log())
 
 
 def run(log: Log, limits: Limits = LIMITS) -> Run:
     """From the start of the log."""
-    return go_on(log, first_checkpoint(0, limits), MetricsState(PartitionRules(SERIES, log.rules, NAME)))
+    return go_on(log, first_checkpoint(0, limits), _state(log))
 
 
 def resumed(log: Log, before: Run, windows: int) -> Run:
     """By another owner, after the first `windows` windows of a run were committed."""
     checkpoint = read_position(before.checkpoints[windows - 1].position())
-    state = MetricsState(PartitionRules(SERIES, log.rules, NAME))
+    since: dict[str, dict[int, int]] = {}
+    for row in sorted(before.rows("recorded_until"), key=lambda row: row["block"]):
+        if block_position(row["block"])[1] <= checkpoint.emitted:
+            since.setdefault(row["tenant"], {})[row["rule"]] = _ms(row["since"])
+    state = _state(log, since)
     rows = [row for row in before.rows("series_seen") if block_position(row["block"])[1] <= checkpoint.emitted]
     newest = max((_ms(row["time"]) for row in rows), default=0)
     last: dict[tuple[str, int, int], int] = {}
@@ -117,15 +157,24 @@ def go_on(log: Log, checkpoint: Checkpoint, state: MetricsState) -> Run:
     partition, builder, made = Partition(NAME, checkpoint), Builder(), Run(checkpoint)
     for window in partition.feed(log.records[checkpoint.resume :]):
         state.learn(window)
+        if not window.fresh:
+            builder.bring_back(window, state)
+            continue
         built = builder.build(window, state)
         made.windows.append(window)
-        made.checkpoints.append(partition.checkpoint_after(window))
+        checkpoint = partition.checkpoint_after(window)
+        made.checkpoints.append(checkpoint.since(built.left.opened) if built.left else checkpoint)
         made.series.append([row for name, rows in built.shared if name == "series" for row in rows.to_pylist()])
         for table in TABLES:
             found = [row for block in built.blocks if block.table == table for row in block.rows.to_pylist()]
             made.stored.setdefault(table, []).append(found)
     made.active = state.active
     return made
+
+
+def _state(log: Log, since: Mapping[str, Mapping[int, int]] | None = None) -> MetricsState:
+    recording = Recording(PartitionRules(RECORDING, log.recording, NAME), since)
+    return MetricsState(PartitionRules(SERIES, log.rules, NAME), recording)
 
 
 def _ms(time: datetime) -> int:

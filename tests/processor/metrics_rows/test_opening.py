@@ -67,7 +67,7 @@ def test_another_owner_goes_on_by_what_is_stored(
     whole = run(log)
     assert whole.rows("series_refused")
     assert len({row["replica"] for row in whole.rows("ha_replicas")}) == 2
-    states = MetricsStates(log.rules, lambda: connect(clickhouse_settings))
+    states = MetricsStates(log.rules, log.recording, lambda: connect(clickhouse_settings))
     sink = Sink(lambda: connect(clickhouse_settings), Layout(clickhouse_settings.database), SystemClock())
     builder, partition = Builder(), Partition(NAME, whole.origin)
     state = states.open(NAME, whole.origin, Waiting())
