@@ -20,6 +20,8 @@ _TIMES = {
     "ha_replicas": ("time", "time"),
     "histograms": ("time", "time"),
     "exemplars": ("time", "time"),
+    "recorded": ("time", "time"),
+    "recorded_until": None,
     "trace_index": ("min_time", "max_time"),
     "decisions": ("decided", "decided"),
     "red": ("time", "time"),

@@ -170,7 +170,7 @@ RECORDED = _table(
     _BLOCK,
 )
 
-RECORDED_UNTIL = _table(_PLACE, {"rule": pa.uint64(), "since": _MS, "until": _MS}, _BLOCK)
+RECORDED_UNTIL = _table(_PLACE, {"metric_hash": pa.uint32(), "rule": pa.uint64(), "since": _MS, "until": _MS}, _BLOCK)
 
 HISTOGRAMS = _table(
     _PLACE,

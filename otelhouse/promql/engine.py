@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -47,8 +48,12 @@ class Result:
     infos: list[str] = field(default_factory=list)
 
 
-async def evaluate(text: str, storage: Storage, at: Steps, settings: Settings) -> Result:
-    """Raises PromQLError and ExecutionError (QueryTooLarge where a limit is met), and what the storage raises."""
+async def evaluate(
+    text: str, storage: Storage, at: Steps, settings: Settings, rewrite: Callable[[Node], Node] | None = None
+) -> Result:
+    """`rewrite`: what is done with the tree before it is evaluated; its value must stay the same.
+
+    Raises PromQLError and ExecutionError (QueryTooLarge where a limit is met), and what the storage raises."""
     if at.count < 1:
         raise PromQLError("end timestamp must not be before start time")
     if at.count > settings.max_steps:
@@ -60,6 +65,7 @@ async def evaluate(text: str, storage: Storage, at: Steps, settings: Settings) -
     if not at.instant and kind not in (Type.SCALAR, Type.VECTOR):
         told = "range vector" if kind is Type.MATRIX else kind.value
         raise PromQLError(f'invalid expression type "{told}" for range query, must be Scalar or instant Vector')
+    tree = rewrite(tree) if rewrite is not None else tree
     reads = await read_all(tree, at, storage, settings)
     evaluator = Evaluator(reads, settings, Notes(), at.instant, repeated(tree))
     try:

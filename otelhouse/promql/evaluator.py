@@ -13,7 +13,7 @@ from otelhouse.promql.errors import ExecutionError, QueryTooLarge
 from otelhouse.promql.kernels.instant import newest
 from otelhouse.promql.kernels.stale import any_stale, without_stale
 from otelhouse.promql.notes import Notes
-from otelhouse.promql.reading import Reads, inner_steps, looked_at, read_of
+from otelhouse.promql.reading import Reads, inner_steps, looked_at, read_of, unrecorded
 from otelhouse.promql.settings import Settings, Steps
 from otelhouse.promql.tree import (
     Aggregate,
@@ -24,11 +24,12 @@ from otelhouse.promql.tree import (
     Node,
     Number,
     Range,
+    Recorded,
     Select,
     String,
     Subquery,
 )
-from otelhouse.promql.values import Scalar, Text, Value, Vector, Windows, distinct, empty, without_name
+from otelhouse.promql.values import Scalar, Text, Value, Vector, Windows, distinct, empty, side_by_side, without_name
 from schema.arrays import F64, I64
 
 
@@ -77,8 +78,20 @@ class Evaluator:
                 return aggregate(node, self._aggregated(node, steps), param, self.settings.max_cells, self.notes)
             case Call():
                 return call(self, node, steps, names_matter)
+            case Recorded():
+                return self._recorded(node, steps)
             case Range() | Subquery():
                 raise ExecutionError("a range vector has no value at one time")
+
+    def _recorded(self, node: Recorded, steps: Steps) -> Vector:
+        """As it was recorded, and evaluated at the steps at which it was not."""
+        found = self.reads.recorded.get((node, steps))
+        parts: list[tuple[int, Vector]] = []
+        if found is not None:
+            parts.append((found.first, Vector(found.labels, found.values, found.present)))
+        for left in unrecorded(steps, found):
+            parts.append(((left.start_ms - steps.start_ms) // steps.step_ms, self.vector(node.expr, left)))
+        return parts[0][1] if len(parts) == 1 else side_by_side(parts, steps.count)
 
     def vector(self, node: Node, steps: Steps) -> Vector:
         """Of a node of that type."""

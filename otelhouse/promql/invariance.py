@@ -17,6 +17,7 @@ from otelhouse.promql.tree import (
     Node,
     Number,
     Range,
+    Recorded,
     Select,
     String,
     Subquery,
@@ -67,3 +68,5 @@ def _is_invariant(node: Node) -> bool:
             return node.name not in _SEE_THE_TIME and all(_is_invariant(each) for each in node.args)
         case Invariant():
             return True
+        case Recorded():
+            return False

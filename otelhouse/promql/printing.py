@@ -17,6 +17,7 @@ from otelhouse.promql.tree import (
     Node,
     Number,
     Range,
+    Recorded,
     Select,
     String,
     Subquery,
@@ -47,7 +48,7 @@ def printed(node: Node) -> str:
             return f"{_operand(node.left)} {node.op}{as_bool}{_matching(node.matching)} {_operand(node.right)}"
         case Negate():
             return f"-{_operand(node.expr)}"
-        case Invariant():
+        case Invariant() | Recorded():
             return printed(node.expr)
 
 

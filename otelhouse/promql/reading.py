@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from otelhouse.promql.errors import QueryTooLarge
 from otelhouse.promql.selectors import Selector
 from otelhouse.promql.settings import Settings, Steps
-from otelhouse.promql.storage import Samples, Storage
-from otelhouse.promql.tree import Invariant, Node, Range, Select, Subquery, children
+from otelhouse.promql.storage import RecordedSteps, Samples, Storage
+from otelhouse.promql.tree import Invariant, Node, Range, Recorded, Select, Subquery, children
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,7 @@ class Reads:
 
     def __init__(self) -> None:
         self._found: dict[Selector, list[tuple[Read, Samples]]] = {}
+        self.recorded: dict[tuple[Recorded, Steps], RecordedSteps | None] = {}
 
     def add(self, read: Read, samples: Samples) -> None:
         """Keep what a read gave."""
@@ -42,7 +43,9 @@ class Reads:
 async def read_all(node: Node, steps: Steps, storage: Storage, settings: Settings) -> Reads:
     """Raises QueryTooLarge."""
     reads, total = Reads(), 0
-    for read in merged(list(needed(node, steps, settings))):
+    for recorded, at in _recorded(node, steps, settings):
+        reads.recorded[recorded, at] = await storage.recorded(recorded.source, at)
+    for read in merged(list(needed(node, steps, settings, reads))):
         samples = await storage.select(read.selector, read.start_ms, read.end_ms)
         if len(samples.labels) > settings.max_series:
             raise QueryTooLarge(
@@ -58,21 +61,47 @@ async def read_all(node: Node, steps: Steps, storage: Storage, settings: Setting
     return reads
 
 
-def needed(node: Node, steps: Steps, settings: Settings) -> Iterator[Read]:
+def _recorded(node: Node, steps: Steps, settings: Settings) -> Iterator[tuple[Recorded, Steps]]:
+    """What of it may have been recorded, and the steps at which it will be asked for."""
+    match node:
+        case Recorded():
+            yield node, steps
+        case Subquery():
+            if (inner := inner_steps(node, steps, settings)).count:
+                yield from _recorded(node.expr, inner, settings)
+        case Invariant():
+            yield from _recorded(node.expr, steps.first, settings)
+        case _:
+            for each in children(node):
+                yield from _recorded(each, steps, settings)
+
+
+def unrecorded(steps: Steps, found: RecordedSteps | None) -> list[Steps]:
+    """The steps, in runs, that are left to evaluate."""
+    if found is None:
+        return [steps]
+    after = found.first + found.steps.count
+    return [each for each in (steps.part(0, found.first), steps.part(after, steps.count)) if each.count]
+
+
+def needed(node: Node, steps: Steps, settings: Settings, reads: Reads) -> Iterator[Read]:
     """What evaluation at these steps will ask for."""
     match node:
+        case Recorded():
+            for left in unrecorded(steps, reads.recorded.get((node, steps))):
+                yield from needed(node.expr, left, settings, reads)
         case Select():
             yield read_of(node, steps, settings.lookback_ms)
         case Range():
             yield read_of(node.select, steps, node.range_ms)
         case Subquery():
             if (inner := inner_steps(node, steps, settings)).count:
-                yield from needed(node.expr, inner, settings)
+                yield from needed(node.expr, inner, settings, reads)
         case Invariant():
-            yield from needed(node.expr, steps.first, settings)
+            yield from needed(node.expr, steps.first, settings, reads)
         case _:
             for each in children(node):
-                yield from needed(each, steps, settings)
+                yield from needed(each, steps, settings, reads)
 
 
 def read_of(select: Select, steps: Steps, range_ms: int) -> Read:

@@ -38,6 +38,12 @@ class Steps:
         """The first alone."""
         return Steps(self.start_ms, self.start_ms, self.step_ms, self.instant)
 
+    def part(self, first: int, end: int) -> Steps:
+        """Those from the `first` up to the one before `end`."""
+        return Steps(
+            self.start_ms + first * self.step_ms, self.start_ms + (end - 1) * self.step_ms, self.step_ms, self.instant
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -123,13 +124,21 @@ class Invariant:
     expr: Node
 
 
-Node = Number | String | Select | Range | Subquery | Call | Aggregate | Binary | Negate | Invariant
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An expression whose value was recorded at some times. `source`: what the storage knows that by."""
+
+    expr: Node
+    source: Hashable
+
+
+Node = Number | String | Select | Range | Subquery | Call | Aggregate | Binary | Negate | Invariant | Recorded
 
 
 def children(node: Node) -> tuple[Node, ...]:
     """The expressions that it is made of."""
     match node:
-        case Subquery() | Negate() | Invariant():
+        case Subquery() | Negate() | Invariant() | Recorded():
             return (node.expr,)
         case Binary():
             return (node.left, node.right)
@@ -156,7 +165,7 @@ def type_of(node: Node) -> Type:
             return Type.MATRIX
         case Call():
             return node.type
-        case Negate() | Invariant():
+        case Negate() | Invariant() | Recorded():
             return type_of(node.expr)
         case Binary():
             both = (type_of(node.left), type_of(node.right))

@@ -112,6 +112,23 @@ def joined(vector: Vector, conflict: str = SAME_LABELS) -> Vector:
     return Vector([vector.labels[i] for i in firsts.tolist()], values, there)
 
 
+def side_by_side(parts: list[tuple[int, Vector]], steps: int) -> Vector:
+    """One vector of those that stand at different steps, each from the step on that goes with it."""
+    row: dict[frozenset[tuple[str, str]], int] = {}
+    labels: list[Labels] = []
+    owners = []
+    for _, part in parts:
+        for each in part.labels:
+            if row.setdefault(frozenset(each.items()), len(row)) == len(labels):
+                labels.append(each)
+        owners.append([row[frozenset(each.items())] for each in part.labels])
+    values, present = np.zeros((len(labels), steps)), np.zeros((len(labels), steps), np.bool_)
+    for (first, part), owner in zip(parts, owners, strict=True):
+        inside = slice(first, first + part.values.shape[1])
+        values[owner, inside], present[owner, inside] = part.values, part.present
+    return Vector(labels, values, present)
+
+
 def counted(present: Mask, group: I64, groups: int) -> tuple[F64, Mask]:
     """[groups, steps]: how many rows of each group are present, and whether any is. `group[i]` is row i's."""
     counts = np.empty((groups, present.shape[1]))

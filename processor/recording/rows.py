@@ -65,6 +65,7 @@ def until_rows(batch: Batch, found: Iterable[tuple[TenantRules, Finals]]) -> pa.
     """Rows of `recorded_until`."""
     held = sorted(found, key=lambda each: (each[0].tenant, each[1].rule.id))
     columns = _place(batch, [owner for owner, _ in held]) | {
+        "metric_hash": pa.array([metric_hash(each.rule.record) for _, each in held], pa.uint32()),
         "rule": pa.array([each.rule.id for _, each in held], pa.uint64()),
         "since": pa.array([each.since_ms for _, each in held], pa.int64()).cast(_MS),
         "until": pa.array([each.last_ms if each.active else FOREVER_MS for _, each in held], pa.int64()).cast(_MS),

@@ -35,6 +35,7 @@ CREATE TABLE IF NOT EXISTS ${write:recorded_until} ${on_cluster}
     tenant LowCardinality(String),
     class UInt8,
     day Date,
+    metric_hash UInt32 CODEC(ZSTD(1)),
     rule UInt64 CODEC(ZSTD(1)),
     since DateTime64(3, 'UTC') CODEC(ZSTD(1)),
     until DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),

@@ -31,8 +31,11 @@ def test_what_a_killed_writer_was_told_is_stored(bus: Bus) -> None:
             assert isinstance(marker, int)
             reader.take(marker + 1)
             runs = b"".join(record.value[:8] for record in reader.records).split(b"marker")
-            last = [int(runs[-2][at : at + 8]) for at in range(0, len(runs[-2]), 8)]
-            assert [record.offset for record in reader.records] == list(range(marker + 1))
+            # What the dead had handed to a broker may come after the survivor's.
+            sent = runs[-2] if bus.embedded else b"".join(runs)
+            last = [int(sent[at : at + 8]) for at in range(0, len(sent), 8)]
+            assert [record.offset for record in reader.records] == list(range(len(reader.records)))
+            assert len(reader.records) == marker + 1 or not bus.embedded
             assert all(len(record.value) in (6, 8 + VALUE_BYTES) for record in reader.records)
         assert last == list(range(len(last)))
         assert len(last) >= len(acknowledged)
