@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -115,20 +115,28 @@ def _config_rules(settings: Settings) -> list[ConfigRule]:
     if settings.masking.profile:
         wanted = {"profile": settings.masking.profile}
         found.append(ConfigRule(Kind.MASKING, DEFAULT_TENANT, wanted, "masking.profile", merge=True))
-    if settings.sampling.policy_file:
-        document = _sampling_document(Path(settings.sampling.policy_file))
+    # Imported where they are used: with all policies, or all of PromQL, which nothing else here needs.
+    if name := settings.sampling.policy_file:
+        from otelhouse.sampling.config import body as policies
+
+        document = _document("sampling.policy_file", name, policies)
         found.append(ConfigRule(Kind.SAMPLING, DEFAULT_TENANT, document, "sampling.policy_file"))
+    if name := settings.recording.rules_file:
+        from otelhouse.recording.groups import body as groups
+
+        document = _document("recording.rules_file", name, groups)
+        found.append(ConfigRule(Kind.RECORDING, DEFAULT_TENANT, document, "recording.rules_file"))
     return found
 
 
-def _sampling_document(path: Path) -> Mapping[str, object]:
-    from otelhouse.sampling.config import body  # with all policies, which nothing else here needs
-
+def _document(setting: str, name: str, read: Callable[[str], Mapping[str, object]]) -> Mapping[str, object]:
+    """Of a file. Raises StartupError, which names the setting and the file."""
+    path = Path(name)
     try:
-        return body(path.read_text(encoding="utf-8"))
+        return read(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, InvalidRule) as error:
         why = error.strerror if isinstance(error, OSError) else error
-        raise StartupError(f"sampling.policy_file: {path}: {why}") from None
+        raise StartupError(f"{setting}: {path}: {why}") from None
 
 
 def _commits(

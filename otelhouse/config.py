@@ -149,6 +149,12 @@ class SamplingSettings(_Section):
     policy_file: str = ""
 
 
+class RecordingSettings(_Section):
+    """What the tenant `default` records from the start on: a Prometheus rule file. Empty: what its rule says."""
+
+    rules_file: str = ""
+
+
 class ProcessorSettings(_Section):
     """The processors of the log."""
 
@@ -199,6 +205,7 @@ class Settings(_Section):
     ingest: IngestSettings = IngestSettings()
     masking: MaskingSettings = MaskingSettings()
     sampling: SamplingSettings = SamplingSettings()
+    recording: RecordingSettings = RecordingSettings()
     processor: ProcessorSettings = ProcessorSettings()
     query: QuerySettings = QuerySettings()
     promql: PromQLSettings = PromQLSettings()

@@ -17,6 +17,8 @@ from otelhouse.health import Readiness, health_routes
 from otelhouse.http_server import serve
 from otelhouse.key_ring import KeyRing
 from otelhouse.listening import bind, listening_address
+from otelhouse.rules.feed import RuleFeed
+from otelhouse.rules.rule import Rules
 from otelhouse.tls import TlsFiles
 from query.database import Database
 from query.graphql.endpoints import to_endpoints
@@ -43,18 +45,23 @@ def run(settings: Settings, clock: Clock, stop: threading.Event, ready: Callable
         stack.callback(keys.close)
         database = Database(settings.clickhouse)
         stack.callback(database.close)
-        app = application(settings, clock, database, Tenancy(keys, listen))
+        rules = RuleFeed(settings.postgres, clock)
+        rules.start()
+        stack.callback(rules.close)
+        app = application(settings, clock, database, Tenancy(keys, listen), rules)
         serve(app, bound, stop, lambda address: ready({"http": address}), tls)
 
 
-def application(settings: Settings, clock: Clock, database: Database, tenancy: Tenancy) -> Starlette:
+def application(
+    settings: Settings, clock: Clock, database: Database, tenancy: Tenancy, rules: Rules | None = None
+) -> Starlette:
     """Everything that answers on the query service's port."""
     readiness = Readiness()
     readiness.add("clickhouse", database.check)
     readiness.add("postgres", partial(postgres.check, settings.postgres))
     web = web_directory()
     dashboard: BaseRoute = Mount("/", Dashboard(web)) if web else Route("/{path:path}", not_built)
-    expressions = Expressions(database, clock, settings.promql)
+    expressions = Expressions(database, clock, settings.promql, rules)
     prometheus = PrometheusApi(House(database, clock, expressions, clock.now_ns()), tenancy)
     endpoint = GraphQLEndpoint(database, tenancy, clock, to_endpoints(settings.query), expressions, browser=graphiql)
     graphql = Route("/graphql", endpoint.answer, methods=_ANY)

@@ -20,6 +20,7 @@ from otelhouse.promql.errors import PromQLError
 from otelhouse.recording.rule import DoesNotStream, StreamRule, stream_rule
 from otelhouse.rules.documents.model import Document, parse_model
 from otelhouse.rules.errors import InvalidRule
+from otelhouse.rules.yaml_core import load_all
 
 MOST_RULES = 1000
 """Of a tenant."""
@@ -103,6 +104,15 @@ class RecordingRules:
     def longest_ms(self) -> int:
         """How far the rules look back; 0 without any."""
         return max((rule.range_ms for rule in self.rules), default=0)
+
+
+def body(source: str) -> Mapping[str, Any]:
+    """The document of a rule file's text. Raises InvalidRule if it is none."""
+    documents = load_all(source)
+    if len(documents) != 1 or not isinstance(documents[0], Mapping):
+        raise InvalidRule("", "must be one YAML document, a mapping with 'groups'")
+    parse(documents[0])
+    return documents[0]
 
 
 def parse(document: Mapping[str, Any]) -> RecordingRules:

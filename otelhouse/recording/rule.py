@@ -86,7 +86,8 @@ class StreamRule:
     """See the module. `range_ms`: how far it looks back; `function`, of `params` and a range, is empty for an instant
     selector.
 
-    `aggregate`: the aggregation as a node, None without one. `id` is stable: a hash of all that is said here.
+    `node`: the expression without what it is scaled and shifted by; that is the `aggregate`, if there is one. `id` is
+    stable: a hash of all that is said here.
     """
 
     record: str
@@ -98,6 +99,7 @@ class StreamRule:
     function: str
     params: tuple[float, ...]
     steps: tuple[Step, ...]
+    node: Node
     aggregate: Aggregate | None
     scale: float
     shift: float
@@ -135,7 +137,7 @@ def stream_rule(record: str, labels: dict[str, str], interval_ms: int, text: str
         raise DoesNotStream(inner, "it looks back more than an hour, and that long no samples are held")
     return StreamRule(
         record, tuple(sorted(labels.items())), interval_ms, printed(tree), select.selector, range_ms, function,
-        params, tuple(reversed(steps)), aggregate, scale, shift,
+        params, tuple(reversed(steps)), aggregate or tree, aggregate, scale, shift,
     )  # fmt: skip
 
 

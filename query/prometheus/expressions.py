@@ -49,7 +49,9 @@ async def _answer(asked: Asked, at: Steps, limit: int) -> Answer:
     lookback = _lookback(asked.parameters.text("lookback_delta"))
     expressions, text = asked.house.expressions, asked.parameters.text("query")
     try:
-        run = await expressions.run(asked.tenant, text, at, timeout, lookback)
+        run = await expressions.run(
+            asked.tenant, text, at, timeout, lookback, asked.parameters.text("recorded") != "false"
+        )
     except PromQLError as error:
         raise invalid_parameter("query", str(error)) from None
     data = await asyncio.to_thread(_text, run.result, at, limit)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -13,9 +14,12 @@ from otelhouse.clock import Clock
 from otelhouse.config import PromQLSettings
 from otelhouse.promql.engine import Result, evaluate
 from otelhouse.promql.settings import Settings, Steps
+from otelhouse.recording.cover import covered
+from otelhouse.rules.rule import Rules
 from query.database import Database
 from query.promql.budget import Budget, TimedOut
 from query.promql.known import KnownSeries
+from query.promql.recorded import Recordings
 from query.promql.storage import TenantSamples
 
 _LONGEST_TEXT = 1_000
@@ -35,11 +39,12 @@ class Run:
 class Expressions:
     """Those of all tenants; each has so many places."""
 
-    def __init__(self, database: Database, clock: Clock, settings: PromQLSettings) -> None:
+    def __init__(self, database: Database, clock: Clock, settings: PromQLSettings, rules: Rules | None = None) -> None:
         self._database = database
         self._clock = clock
         self._settings = settings
         self._known = KnownSeries()
+        self._recordings = Recordings(database, rules, clock)
         self._turns: dict[str, _Turns] = {}
 
     @property
@@ -47,9 +52,16 @@ class Expressions:
         return self._settings
 
     async def run(
-        self, tenant: str, text: str, at: Steps, seconds: float | None = None, lookback_ms: int | None = None
+        self,
+        tenant: str,
+        text: str,
+        at: Steps,
+        seconds: float | None = None,
+        lookback_ms: int | None = None,
+        use_recorded: bool = True,
     ) -> Run:
-        """The value of an expression. `seconds` may only shorten what is allowed.
+        """The value of an expression. `seconds` may only shorten what is allowed. `use_recorded`: whether what a
+        recording rule covers is read as recorded.
 
         Raises PromQLError, ExecutionError and QueryError. If the caller is cancelled, so is the query.
         """
@@ -60,7 +72,7 @@ class Expressions:
             queued = self._clock.monotonic() - began
             outcome = "failed"
             try:
-                result = await self._evaluate(tenant, text, at, budget, lookback_ms)
+                result = await self._evaluate(tenant, text, at, budget, lookback_ms, use_recorded)
                 outcome = "ok"
             except TimedOut:
                 outcome = "timed out"
@@ -74,7 +86,9 @@ class Expressions:
                     _log(tenant, text, at, budget, outcome, spent, queued)
         return Run(result, budget.series, budget.samples, queued, spent)
 
-    async def _evaluate(self, tenant: str, text: str, at: Steps, budget: Budget, lookback_ms: int | None) -> Result:
+    async def _evaluate(
+        self, tenant: str, text: str, at: Steps, budget: Budget, lookback_ms: int | None, use_recorded: bool
+    ) -> Result:
         limits = self._settings
         settings = Settings(
             lookback_ms=lookback_ms or int(limits.lookback_seconds * 1000),
@@ -83,9 +97,11 @@ class Expressions:
             max_series=limits.max_series,
             enable_experimental=limits.experimental,
         )
-        storage = TenantSamples(self._database, tenant, self._known, budget)
+        storage = TenantSamples(self._database, tenant, self._known, self._recordings, budget)
+        rules = self._recordings.rules(tenant) if use_recorded else None
+        rewrite = partial(covered, rules=rules.rules, lookback_ms=settings.lookback_ms) if rules else None
         try:
-            return await asyncio.wait_for(evaluate(text, storage, at, settings), budget.seconds_left())
+            return await asyncio.wait_for(evaluate(text, storage, at, settings, rewrite), budget.seconds_left())
         except TimeoutError:
             raise TimedOut("query timed out in expression evaluation") from None
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from io import BufferedReader
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from otelhouse.promql.errors import PromQLError
-from otelhouse.promql.selectors import NAME_LABEL, Selector, metric_of
-from otelhouse.promql.storage import Samples
+from otelhouse.promql.selectors import NAME_LABEL, Matcher, MatchType, Selector, metric_of
+from otelhouse.promql.settings import Steps
+from otelhouse.promql.storage import RecordedSteps, Samples
+from otelhouse.recording.cover import Covered
+from otelhouse.recording.groups import MOST_INTERVAL_MS
 from query.database import Database
 from query.errors import BadInput, QueryError, Unavailable
 from query.native import BrokenBlock, blocks
@@ -21,9 +25,13 @@ from query.promql.assemble import Chunks, assemble
 from query.promql.budget import Budget
 from query.promql.known import Described, KnownSeries
 from query.promql.matching import FEW, described, ids_of, names_of
+from query.promql.recorded import COLUMNS, TYPES, Finals, Points, Recordings, merged, with_ends
+from query.promql.regroup import aggregated
 from query.read.estimate import rows_to_read
 from query.source import Days, Range, days_since, source
-from schema.arrays import U64
+from schema.arrays import I64, U64
+
+T = TypeVar("T")
 
 _SHORT_MS = 900_000
 """Ranges of which no more is read than a query may take, or little more: what is too much shows as it comes."""
@@ -39,6 +47,7 @@ class TenantSamples:
     database: Database
     tenant: str
     known: KnownSeries
+    recordings: Recordings
     budget: Budget
 
     async def select(self, selector: Selector, start_ms: int, end_ms: int) -> Samples:
@@ -54,32 +63,98 @@ class TenantSamples:
     async def _select(self, selector: Selector, start_ms: int, end_ms: int) -> Samples:
         """One query where it is small: which series these are is known from before, or asked afterwards."""
         days = days_since(start_ms)
-        read = await self._read(selector, days, start_ms, end_ms)
+        names = await self._names(selector, days)
+        read = self._read("samples", ("series", "time", "bits"), selector, names, days, start_ms, end_ms)
         reading = asyncio.create_task(self._chunks(read))
+        recorded = asyncio.create_task(self._recorded(selector, names, start_ms, end_ms))
         try:
             if end_ms - start_ms > _SHORT_MS:
                 await self._check(read)
-            chunks, ids = await reading
+            chunks = await reading
+            if (points := await recorded) is not None:
+                chunks.add(*points)
         finally:
-            reading.cancel()
-            reading.add_done_callback(_looked_at)
+            for task in (reading, recorded):
+                task.cancel()
+                task.add_done_callback(_looked_at)
+        ids = chunks.series()
+        self.budget.take_series(len(ids))
         found = await self._described(selector, days, ids)
         return await asyncio.to_thread(_samples, chunks, ids, found, metric_of(selector))
 
-    async def _read(self, selector: Selector, days: Days, start_ms: int, end_ms: int) -> Select:
+    async def recorded(self, source: Hashable, steps: Steps) -> RecordedSteps | None:
+        """See Storage: by a rule, at the run of steps that are final, if all are multiples of its interval."""
+        assert isinstance(source, Covered)
+        rule, finals = source.rule, await self.recordings.finals(self.tenant)
+        final = finals.rules.get(rule.id)
+        if final is None or steps.start_ms % rule.interval_ms or (steps.count > 1 and steps.step_ms % rule.interval_ms):
+            return None
+        first = max(0, -((steps.start_ms - final.since_ms) // steps.step_ms))
+        end = min(steps.count, (final.until_ms - steps.start_ms) // steps.step_ms + 1)
+        if first >= end:
+            return None
+        part = steps.part(first, end)
+        selector, days = (Matcher(NAME_LABEL, MatchType.EQUAL, rule.record),), days_since(part.start_ms)
+        points = await self._points(selector, [rule.record], days, part.start_ms - 1, part.end_ms, finals)
+        steps_in = (points.rules == rule.id) & ((points.times - part.start_ms) % part.step_ms == 0)
+        points = points.where(steps_in)
+        found = await self._described(selector, days, np.unique(points.series))
+        return await asyncio.to_thread(aggregated, source, first, part, points, found)
+
+    async def _recorded(
+        self, selector: Selector, names: list[str], start_ms: int, end_ms: int
+    ) -> tuple[U64, I64, U64] | None:
+        """What rules have recorded of these metrics, and where it ends; None if they are none of theirs."""
+        finals = await self.recordings.finals(self.tenant)
+        if not finals.metrics or (len(names) <= FEW and finals.metrics.isdisjoint(map(_hash, names))):
+            return None
+        # A series ends where its next point is missing, so the last one before is looked at, too.
+        days = days_since(start_ms)
+        points = await self._points(selector, names, days, start_ms - MOST_INTERVAL_MS, end_ms, finals)
+        series, times, bits = with_ends(points, finals, end_ms)
+        inside = times > start_ms
+        return series[inside], times[inside], bits[inside]
+
+    async def _points(
+        self, selector: Selector, names: list[str], days: Days, start_ms: int, end_ms: int, finals: Finals
+    ) -> Points:
+        read = self._read("recorded", COLUMNS, selector, names, days, start_ms, end_ms)
+
+        def collect(stream: BufferedReader) -> Points:
+            found = [[np.zeros(0, kind)] for kind in TYPES]
+            for block in blocks(stream, TYPES):
+                self.budget.take_samples(len(block[0]))
+                for held, column in zip(found, block, strict=True):
+                    held.append(column)
+            return merged([np.concatenate(held) for held in found], finals)
+
+        return await self._streamed(read, collect)
+
+    async def _names(self, selector: Selector, days: Days) -> list[str]:
         name = metric_of(selector)
-        names = (
-            [name] if name is not None else await names_of(self.database, self.tenant, selector, days, self._limits())
-        )
+        if name is not None:
+            return [name]
+        return await names_of(self.database, self.tenant, selector, days, self._limits())
+
+    def _read(
+        self,
+        table: str,
+        columns: Sequence[str],
+        selector: Selector,
+        names: list[str],
+        days: Days,
+        start_ms: int,
+        end_ms: int,
+    ) -> Select:
         where: list[Expression] = []
         if len(names) <= FEW:
-            hashes = sorted({zlib.crc32(each.encode()) for each in names})
+            hashes = sorted(set(map(_hash, names)))
             where.append(call("in", Column("metric_hash"), Param("Array(UInt32)", hashes)))
-        if name is None or len(selector) > 1:
+        if metric_of(selector) is None or len(selector) > 1:
             where.append(call("in", Column("series"), ids_of(self.tenant, selector, days)))
         between = Range(_clamped(start_ms + 1) * _NS, _clamped(end_ms) * _NS)
-        columns = tuple(Alias(Column(each), f"f_{each}") for each in ("series", "time", "bits"))
-        return Select(columns, source("samples", self.tenant, between, days), where=tuple(where))
+        wanted = tuple(Alias(Column(each), f"f_{each}") for each in columns)
+        return Select(wanted, source(table, self.tenant, between, days), where=tuple(where))
 
     async def _check(self, read: Select) -> None:
         """Refuse what has more samples than may be read, while it begins to be read.
@@ -92,18 +167,19 @@ class TenantSamples:
             seconds = self.budget.seconds_left()
             self.budget.refuse_samples(await self.database.read(count, "TabSeparated", _number, limits, seconds))
 
-    async def _chunks(self, read: Select) -> tuple[Chunks, U64]:
-        """The samples as they come, and of which series they are."""
+    async def _chunks(self, read: Select) -> Chunks:
+        """The samples as they come."""
 
-        def collect(stream: BufferedReader) -> tuple[Chunks, U64]:
+        def collect(stream: BufferedReader) -> Chunks:
             chunks = Chunks()
             for series, times, bits in blocks(stream, _COLUMNS):
                 self.budget.take_samples(len(times))
                 chunks.add(series, times, bits)
-            ids = chunks.series()
-            self.budget.take_series(len(ids))
-            return chunks, ids
+            return chunks
 
+        return await self._streamed(read, collect)
+
+    async def _streamed(self, read: Select, collect: Callable[[BufferedReader], T]) -> T:
         try:
             return await self.database.read(read, "Native", collect, self._limits(), self.budget.seconds_left())
         except BrokenBlock:
@@ -132,6 +208,10 @@ def _looked_at(task: asyncio.Task[Any]) -> None:
 
 def _clamped(milliseconds: int) -> int:
     return min(max(milliseconds, 0), _LATEST)
+
+
+def _hash(metric: str) -> int:
+    return zlib.crc32(metric.encode())
 
 
 def _number(stream: BufferedReader) -> int:

@@ -20,6 +20,7 @@ from query.plan.sql import statement
 from query.promql.assemble import Chunks, assemble
 from query.promql.budget import Budget
 from query.promql.known import KnownSeries
+from query.promql.recorded import Recordings
 from query.promql.storage import TenantSamples
 from query.source import days_since
 from tests.query.house import NOW, House, Tenant
@@ -41,7 +42,11 @@ def read(
     clock = ManualClock()
     budget = Budget(clock, clock.monotonic() + 30, most.get("series", 100), most.get("samples", 10_000))
     (selector,) = selectors(text) if isinstance(text, str) else (text,)
-    return asyncio.run(TenantSamples(database, tenant.name, KnownSeries(), budget).select(selector, start, end))
+    return asyncio.run(
+        TenantSamples(database, tenant.name, KnownSeries(), Recordings(database, None, clock), budget).select(
+            selector, start, end
+        )
+    )
 
 
 def shown(samples: Samples) -> dict[str, list[tuple[int, float]]]:
@@ -131,6 +136,7 @@ def test_matchers_select_as_prometheus_does(database: Database, tenant: Tenant, 
 
 
 def test_a_pattern_that_is_none_is_the_askers_mistake(database: Database, tenant: Tenant) -> None:
+    tenant.rows.samples({"__name__": "a", "x": "1"}, (AT, 1.0))
     with pytest.raises(PromQLError, match="pattern"):
         read(database, tenant, (Matcher("x", MatchType.REGEX, "("),))
 
@@ -198,9 +204,16 @@ def test_blocks_of_any_cut_come_together(tenant: Tenant) -> None:
 def test_few_series_of_a_metric_are_found_by_the_index(database: Database, house: House, tenant: Tenant) -> None:
     tenant.rows.samples({"__name__": "a", "x": "1"}, (AT, 1.0))
     clock = ManualClock()
-    storage = TenantSamples(database, tenant.name, KnownSeries(), Budget(clock, clock.monotonic() + 30, 1, 1))
+    storage = TenantSamples(
+        database,
+        tenant.name,
+        KnownSeries(),
+        Recordings(database, None, clock),
+        Budget(clock, clock.monotonic() + 30, 1, 1),
+    )
     (selector,) = selectors('a{x="1"}')
-    planned = statement(asyncio.run(storage._read(selector, days_since(AT), AT - 300_000, AT)))
+    read_of = storage._read("samples", ("series", "time", "bits"), selector, ["a"], days_since(AT), AT - 300_000, AT)
+    planned = statement(read_of)
     found = house.client.query(f"EXPLAIN indexes = 1 {planned.sql}", parameters=planned.parameters)
     plan = "\n".join(str(row[0]) for row in found.result_rows)
     key = plan[plan.index("PrimaryKey") :]
