@@ -324,7 +324,7 @@ class Driver:
         oldest = [append_ms for each in held if (append_ms := each.oldest_append_ms) is not None]
         metrics.WINDOW_AGE.set(max(0.0, self._clock.now_ns() / 1e9 - min(oldest) / 1e3) if oldest else 0.0)
         for name, each in self._owned.items():
-            lag = self._consumer.end(name) - each.committed.resume
+            lag = self._consumer.end(name) - each.committed.emitted
             metrics.LAG.labels(name.topic, str(name.partition)).set(max(0, lag))
 
 

@@ -25,6 +25,7 @@ from otelhouse.rules.yaml_core import load_all
 MOST_RULES = 1000
 """Of a tenant."""
 LEAST_INTERVAL_MS, MOST_INTERVAL_MS = 1_000, 3_600_000
+MOST_OFFSET_MS = 600_000
 
 
 class WrittenRule(Document):
@@ -52,10 +53,12 @@ class WrittenRule(Document):
 
 
 class WrittenGroup(Document):
-    """As it stands in the file. `interval`: rules are evaluated at its multiples since the epoch."""
+    """As it stands in the file. `interval`: rules are evaluated at its multiples since the epoch, each `query_offset`
+    after its time, when the samples have arrived."""
 
     name: str = Field(min_length=1)
     interval: str = "1m"
+    query_offset: str = "10s"
     labels: dict[str, str] = Field(default_factory=dict)
     rules: tuple[WrittenRule, ...] = ()
 
@@ -67,9 +70,21 @@ class WrittenGroup(Document):
             raise ValueError(f"'{text}' is no duration from 1s to 1h")
         return text
 
+    @field_validator("query_offset")
+    @classmethod
+    def _offset(cls, text: str) -> str:
+        found = seconds(text)
+        if found is None or text.isdigit() or found * 1000 > MOST_OFFSET_MS:
+            raise ValueError(f"'{text}' is no duration up to 10m")
+        return text
+
     @property
     def interval_ms(self) -> int:
         return round((seconds(self.interval) or 0) * 1000)
+
+    @property
+    def grace_ms(self) -> int:
+        return round((seconds(self.query_offset) or 0) * 1000)
 
 
 class WrittenRules(Document):
@@ -130,7 +145,8 @@ def _rules(written: WrittenRules) -> Iterator[StreamRule]:
         for number, rule in enumerate(group.rules):
             path = f"groups[{place}].rules[{number}]"
             try:
-                found = stream_rule(rule.record, {**group.labels, **rule.labels}, group.interval_ms, rule.expr)
+                labels = {**group.labels, **rule.labels}
+                found = stream_rule(rule.record, labels, group.interval_ms, group.grace_ms, rule.expr)
             except (PromQLError, DoesNotStream) as error:
                 raise InvalidRule(f"{path}.expr", str(error)) from None
             if found.metric in recorded:

@@ -40,6 +40,7 @@ LOOKBACK_MS = 300_000
 """How far an instant selector looks back."""
 MOST_RANGE_MS = 3_600_000
 """Samples of a range selector are held in memory: of longer ones, too many."""
+_LATE = 12
 _STREAMED = frozenset(FUNCTIONS) - {"double_exponential_smoothing", "predict_linear"}
 _SHAPE = "what streams is an aggregation over a function of one selector, and arithmetic by constants on it"
 
@@ -86,6 +87,7 @@ class StreamRule:
     """See the module. `range_ms`: how far it looks back; `function`, of `params` and a range, is empty for an instant
     selector.
 
+    Log time `grace_ms` has to pass before a point is evaluated: so long samples may take to arrive.
     `node`: the expression without what it is scaled and shifted by; that is the `aggregate`, if there is one. `id` is
     stable: a hash of all that is said here.
     """
@@ -93,6 +95,7 @@ class StreamRule:
     record: str
     labels: tuple[tuple[str, str], ...]
     interval_ms: int
+    grace_ms: int
     expr: str
     selector: Selector
     range_ms: int
@@ -107,7 +110,13 @@ class StreamRule:
     @property
     def id(self) -> int:
         labels = "".join(f"{name}\xff{value}\xff" for name, value in self.labels)
-        return xxh64_bytes(f"{self.record}\xff{self.interval_ms}\xff{labels}\xff{self.expr}".encode())
+        times = f"{self.interval_ms}\xff{self.grace_ms}"
+        return xxh64_bytes(f"{self.record}\xff{times}\xff{labels}\xff{self.expr}".encode())
+
+    @property
+    def late_ms(self) -> int:
+        """How long after it was evaluated samples that come late still change a point."""
+        return _LATE * self.grace_ms
 
     @property
     def metric(self) -> str:
@@ -120,7 +129,7 @@ class StreamRule:
         return Merge.SUM if self.aggregate is None else _MERGES[self.aggregate.op]
 
 
-def stream_rule(record: str, labels: dict[str, str], interval_ms: int, text: str) -> StreamRule:
+def stream_rule(record: str, labels: dict[str, str], interval_ms: int, grace_ms: int, text: str) -> StreamRule:
     """Raises PromQLError where it is no PromQL, DoesNotStream."""
     tree = plain(build(text, Steps.at(0), Settings()))
     if type_of(tree) is not Type.VECTOR:
@@ -136,8 +145,8 @@ def stream_rule(record: str, labels: dict[str, str], interval_ms: int, text: str
     if range_ms > MOST_RANGE_MS:
         raise DoesNotStream(inner, "it looks back more than an hour, and that long no samples are held")
     return StreamRule(
-        record, tuple(sorted(labels.items())), interval_ms, printed(tree), select.selector, range_ms, function,
-        params, tuple(reversed(steps)), aggregate or tree, aggregate, scale, shift,
+        record, tuple(sorted(labels.items())), interval_ms, grace_ms, printed(tree), select.selector, range_ms,
+        function, params, tuple(reversed(steps)), aggregate or tree, aggregate, scale, shift,
     )  # fmt: skip
 
 

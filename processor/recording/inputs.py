@@ -14,7 +14,7 @@ import numpy as np
 from processor.metrics_rows.translate import Series
 from processor.recording.evaluate import Series as Sorted
 from processor.recording.kernels import by_series, enter_rows, find_rows
-from processor.recording.recorded import GRACE_MS, Points, Recorded
+from processor.recording.recorded import Points, Recorded
 from schema.arrays import I32, I64, U64, Mask
 
 AHEAD_MS = 300_000
@@ -65,7 +65,7 @@ class Input:
     @property
     def due_ms(self) -> int | None:
         """Log time at which a point is due; None if no samples are held, and so none is."""
-        return min(each.last_ms + each.rule.interval_ms for each in self.rules) + GRACE_MS if self._chunks else None
+        return min(each.due_ms for each in self.rules) if self._chunks else None
 
     def use(self, rules: list[Recorded]) -> None:
         """Be read by these rules from now on. What is new of them learns to know a series at its next sample."""
@@ -83,7 +83,7 @@ class Input:
                 if at == count:
                     return
                 self._wake(int(arrived.log_ms[at]))
-            due = min(each.last_ms + each.rule.interval_ms for each in self.rules) + GRACE_MS
+            due = min(each.due_ms for each in self.rules)
             if (until := int(np.searchsorted(arrived.log_ms, due))) > at:
                 self._take(arrived, slice(at, until))
                 at = until
@@ -97,12 +97,12 @@ class Input:
         """What was due before the first sample came is over."""
         self.moved = True
         for each in self.rules:
-            each.last_ms = (log_ms - GRACE_MS) // each.rule.interval_ms * each.rule.interval_ms
+            each.wake(log_ms)
 
     def _evaluate(self, due_ms: int) -> Iterator[Points]:
         self.moved = True
         for at, each in enumerate(self.rules):
-            if each.last_ms + each.rule.interval_ms + GRACE_MS <= due_ms and (times := each.due(due_ms - GRACE_MS)):
+            if each.due_ms <= due_ms and (times := each.due(due_ms)):
                 yield from each.evaluate(self._sorted(at, times[0] - each.rule.range_ms, times[-1]), times)
         unneeded = min(each.oldest_ms - each.rule.range_ms for each in self.rules)
         self._chunks = [chunk for chunk in self._chunks if chunk[1].max() > unneeded]

@@ -16,11 +16,6 @@ from processor.recording.evaluate import Series as Sorted
 from processor.recording.evaluate import evaluated
 from schema.arrays import F64, I64
 
-GRACE_MS = 10_000
-"""Log time that samples of a time have to arrive, before it is evaluated."""
-LATENESS_MS = 120_000
-"""How long after that samples that come still change what was recorded."""
-
 
 @dataclass(frozen=True, slots=True)
 class Points:
@@ -54,7 +49,16 @@ class Recorded:
     def oldest_ms(self) -> int:
         """The oldest time whose points can still change."""
         step = self.rule.interval_ms
-        return max(self.since_ms, (self.last_ms - LATENESS_MS) // step * step + step)
+        return max(self.since_ms, (self.last_ms - self.rule.late_ms) // step * step + step)
+
+    @property
+    def due_ms(self) -> int:
+        """Log time at which the next point is evaluated."""
+        return self.last_ms + self.rule.interval_ms + self.rule.grace_ms
+
+    def wake(self, log_ms: int) -> None:
+        """Go on from this log time: what was due before is over."""
+        self.last_ms = (log_ms - self.rule.grace_ms) // self.rule.interval_ms * self.rule.interval_ms
 
     def enter(self, places: Iterable[int], series: list[Series], room: int) -> None:
         """Learn to know series, by their places; there may be `room` of them."""
@@ -78,9 +82,9 @@ class Recorded:
             last = min(int(late.max()) + self.rule.range_ms - 1, self.last_ms)
             self._dirty.update(range(first, last + 1, step))
 
-    def due(self, until_ms: int) -> list[int]:
-        """Times to evaluate, ascending: those up to `until_ms`, and again those that late samples changed."""
-        step = self.rule.interval_ms
+    def due(self, log_ms: int) -> list[int]:
+        """Times to evaluate at this log time, ascending: new ones, and again those that late samples changed."""
+        step, until_ms = self.rule.interval_ms, log_ms - self.rule.grace_ms
         new = range(max(self.last_ms + step, self.since_ms), until_ms + 1, step)
         found = sorted({*(each for each in self._dirty if each >= self.oldest_ms), *new})
         self._dirty.clear()

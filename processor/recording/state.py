@@ -23,7 +23,7 @@ from processor.metrics_rows.rows import Samples
 from processor.metrics_rows.translate import Series
 from processor.recording import metrics
 from processor.recording.inputs import AHEAD_MS, Arrived
-from processor.recording.recorded import GRACE_MS, LATENESS_MS, Points
+from processor.recording.recorded import Points
 from processor.recording.rows import Finals, point_rows, series_rows, until_rows
 from processor.recording.tenant import TenantRules
 from processor.rules import PartitionRules
@@ -130,7 +130,7 @@ class Recording:
         """Where records begin that are still needed."""
         self._begun.append(Opened(window.start, window.log_ms))
         longest = max((each.longest_ms for each in self._tenants.values()), default=0)
-        needed = window.end_log_ms - longest - GRACE_MS - LATENESS_MS - AHEAD_MS
+        needed = window.end_log_ms - longest - AHEAD_MS
         while len(self._begun) > 1 and self._begun[1].log_ms <= needed:
             self._begun.popleft()
         if self.due_ms is None:

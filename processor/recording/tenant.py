@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from otelhouse.recording.groups import RecordingRules
 from otelhouse.recording.rule import StreamRule
 from processor.recording.inputs import Arrived, Input
-from processor.recording.recorded import GRACE_MS, Points, Recorded
+from processor.recording.recorded import Points, Recorded
 
 
 class TenantRules:
@@ -20,8 +20,9 @@ class TenantRules:
 
     @property
     def longest_ms(self) -> int:
-        """How far any rule looks back."""
-        return max((each.rule.range_ms + each.rule.interval_ms for each in self.rules), default=0)
+        """How far any rule looks back from the time at which it is evaluated."""
+        rules = [each.rule for each in self.rules]
+        return max((rule.range_ms + rule.interval_ms + rule.grace_ms + rule.late_ms for rule in rules), default=0)
 
     @property
     def rules(self) -> list[Recorded]:
@@ -36,7 +37,7 @@ class TenantRules:
     def put(self, rules: RecordingRules, most: int, log_ms: int) -> None:
         """Put a version into force. Before `log_ms`, nothing was held for what is new of it. `most`: series of a
         metric."""
-        self._use(rules, most, lambda rule: log_ms + GRACE_MS + rule.range_ms, log_ms)
+        self._use(rules, most, lambda rule: log_ms + rule.grace_ms + rule.range_ms, log_ms)
 
     def put_back(self, rules: RecordingRules, most: int, since: Mapping[int, int]) -> None:
         """Begin with a version that is in force. `since` when each rule, by its id, has seen all samples."""
@@ -49,8 +50,10 @@ class TenantRules:
             read = inputs[metric] = self.inputs.get(metric) or Input(most)
             chosen = []
             for rule in (rules.rules[place] for place in places):
-                last = (log_ms - GRACE_MS) // rule.interval_ms * rule.interval_ms
-                chosen.append(held.get(rule) or Recorded(rule, self.tenant, since(rule), last))
+                if (known := held.get(rule)) is None:
+                    known = Recorded(rule, self.tenant, since(rule))
+                    known.wake(log_ms)
+                chosen.append(known)
             read.use(chosen)
         self.inputs = inputs
 

@@ -186,8 +186,10 @@ class Writer(threading.Thread):
         request = requests.request(signal, rng, rng.randint(1, 4))
         if isinstance(request, ExportTraceServiceRequest) and rng.random() < 0.7:
             self._continue(request)
-        if isinstance(request, ExportMetricsServiceRequest) and rng.random() < 0.5:
-            self._replicate(request)
+        if isinstance(request, ExportMetricsServiceRequest):
+            self._add_load(request)
+            if rng.random() < 0.5:
+                self._replicate(request)
         value = request.SerializeToString()
         headers = framing.headers()
         if rng.random() < 0.02:
@@ -201,6 +203,15 @@ class Writer(threading.Thread):
         for _, _, _, point in points(request):
             point.attributes.add(key="cluster").value.string_value = cluster
             point.attributes.add(key="__replica__").value.string_value = replica
+
+    def _add_load(self, request: ExportMetricsServiceRequest) -> None:
+        """Samples of about now, some late."""
+        metric = request.resource_metrics.add().scope_metrics.add().metrics.add(name="load")
+        for _ in range(self._rng.randint(1, 5)):
+            age = self._rng.choice((0.0, 0.2, 1.0, 4.0))
+            point = metric.gauge.data_points.add(as_double=self._rng.random() * 1e3)
+            point.time_unix_nano = int((time.time() - age) * 1000) * 1_000_000
+            point.attributes.add(key="i").value.string_value = self._rng.choice("abcdefgh")
 
     def _votes(self) -> Outgoing:
         """For traces that are under way, and for some that were."""

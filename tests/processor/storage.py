@@ -25,6 +25,8 @@ BLOCK_TABLES = (
     "series_refused",
     "ha_replicas",
     "exemplars",
+    "recorded",
+    "recorded_until",
 )
 SHARED_TABLES = ("resources", "series")
 

@@ -53,6 +53,18 @@ MEASURES = (
 )
 
 
+def _recorded(*expressions: str) -> dict[str, object]:
+    rules = [{"record": f"r{place}", "expr": expression} for place, expression in enumerate(expressions)]
+    return {"groups": [{"name": "g", "interval": "1s", "query_offset": "500ms", "rules": rules}]}
+
+
+RECORDED = (
+    _recorded("sum by (i) (rate(load[3s]))", "avg(load)", "max_over_time(load[2s])"),
+    _recorded("sum by (i) (rate(load[3s]))", "count(max_over_time(load[2s]) > 500)"),
+    {},
+)
+
+
 @pytest.fixture
 def rig(tmp_path: Path, postgres_url: str) -> Iterator[Rig]:
     with rig_on(f"embedded:{tmp_path / 'log'}", tmp_path, postgres_url) as rig:
@@ -69,6 +81,7 @@ def rig_on(log_url: str, data: Path, postgres_url: str) -> Iterator[Rig]:
             _make_topics(rig)
             rig.put_in_force("acme", RULES[0])
             rig.put_in_force("blue", LIMITS[0], Kind.SERIES)
+            rig.put_in_force("acme", RECORDED[0], Kind.RECORDING)
             rig.fresh_run(LIVE)
             yield rig
         finally:
@@ -95,6 +108,8 @@ def _storm(rig: Rig, rng: random.Random, kills: int, clickhouse_too: bool) -> in
             rig.put_in_force("blue", rng.choice(MEASURES), Kind.SPAN_METRICS)
         if rng.random() < 0.4:
             rig.put_in_force("blue", rng.choice(LIMITS), Kind.SERIES)
+        if rng.random() < 0.3:
+            rig.put_in_force("acme", rng.choice(RECORDED), Kind.RECORDING)
         processor = rig.start_processor(LIVE)
         time.sleep(rng.uniform(0.05, 1.5))
         if clickhouse_too and rng.random() < 0.4:

@@ -14,11 +14,11 @@ import pytest
 from otelhouse.promql.engine import evaluate
 from otelhouse.promql.settings import Settings, Steps
 from otelhouse.recording.rule import Merge
-from processor.recording.recorded import GRACE_MS, LATENESS_MS
 from schema.record import block_position
 from tests.otelhouse.promql.memory import MemoryStorage, Series
 from tests.processor.metrics_rows.stream import Log, Row, Run, Sample, resumed, run
 
+GRACE_MS, LATENESS_MS = 10_000, 120_000
 T0 = 1_700_000_000_000 // 60_000 * 60_000
 """A whole minute."""
 STALE = np.array([0x7FF0000000000002], np.uint64).view(np.float64)[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,11 +22,15 @@ def put_in_force(
     log: Log, postgres_url: str, partitions: int, tenant: str, document: Mapping[str, Any], kind: Kind = Kind.SAMPLING
 ) -> None:
     """From here on in each partition of its topic; the tenant is made if it is not there."""
-    topic = (Signal.METRICS if kind is Kind.SERIES else Signal.TRACES).topic
-    producer = log.producer()
-    with postgres.connect(PostgresSettings(url=SecretStr(postgres_url))) as connection:
+    topic = (Signal.METRICS if kind in (Kind.SERIES, Kind.RECORDING) else Signal.TRACES).topic
+    with (
+        contextlib.closing(log.producer()) as producer,
+        postgres.connect(PostgresSettings(url=SecretStr(postgres_url))) as connection,
+    ):
         connection.execute("INSERT INTO tenants (id, name) VALUES (%s, %s) ON CONFLICT DO NOTHING", (tenant, tenant))
         (applied,) = RuleStore(connection).apply([Change(tenant, kind, document)], "test")
+        if not applied.version:
+            return  # nobody ever set another than the default
         headers = RuleChange(kind, tenant, applied.version).headers()
         offsets = producer.publish([Outgoing(topic, n, b"", headers) for n in range(partitions)]).result(30)
         record(
@@ -36,4 +41,3 @@ def put_in_force(
                 if isinstance(offset, int)
             ],
         )
-    producer.close()
