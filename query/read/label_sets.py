@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from otelhouse.promql.selectors import NAME_LABEL, Selector, metric_of
@@ -91,12 +92,12 @@ async def _active(
     conditions = [] if chosen is None else [chosen]
     if wanted.start_ms > 0:
         hour = max(first // _HOUR_MS - 1, 0) * _HOUR_MS  # a clock may be ahead of ours
-        seen = source("series_seen", tenant, Range(hour * _MS, _LATEST_MS * _MS))
-        conditions.append(call("in", Column("series"), Select((Alias(Column("series"), "id"),), seen)))
+        seen = (source(table, tenant, Range(hour * _MS, _LATEST_MS * _MS)) for table in ("series_seen", "recorded"))
+        conditions.append(any_of(*(call("in", Column("series"), _ids(each)) for each in seen)))
     if last < first:
         conditions.append(Number(0))
     elif last < now_ms - _RECENT_MS:
-        found = [_with(table, tenant, wanted, first, last) for table in ("samples", "histograms")]
+        found = [_with(table, tenant, wanted, first, last) for table in ("samples", "recorded", "histograms")]
         if await rows_to_read(database, found[0]) <= _MOST_ROWS:
             conditions.append(any_of(*(call("in", Column("series"), each) for each in found)))
     return source("series", tenant, days=days_since(first)), tuple(conditions)
@@ -107,6 +108,10 @@ def _with(table: str, tenant: str, wanted: Wanted, first: int, last: int) -> Sel
     rows = source(table, tenant, Range(first * _MS, last * _MS), days_since(first))
     names = [metric_of(each) for each in wanted.selectors]
     hashes = sorted({zlib.crc32(name.encode()) for name in names if name is not None})
-    narrow = table == "samples" and names and None not in names
+    narrow = table != "histograms" and names and None not in names
     where = (call("in", Column("metric_hash"), Param("Array(UInt32)", hashes)),) if narrow else ()
-    return Select((Alias(Column("series"), "id"),), rows, where, distinct=True)
+    return replace(_ids(rows), where=where, distinct=True)
+
+
+def _ids(rows: Source) -> Select:
+    return Select((Alias(Column("series"), "id"),), rows)

@@ -14,7 +14,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 from otelhouse.bus.contract import Record, TopicPartition
 from otelhouse.recording.groups import RecordingRules
 from otelhouse.rules.documents.series import SeriesLimits
-from processor.build import Builder
+from processor.build import Builder, Built
 from processor.commit import Checkpoint, first_checkpoint, read_position
 from processor.metrics_rows.active import MS_PER_HOUR, MS_PER_MINUTE
 from processor.metrics_rows.state import MetricsState
@@ -48,6 +48,7 @@ class Log:
     """Records, and which of them put a rule into force."""
 
     records: list[Record] = field(default_factory=list)
+    name: TopicPartition = NAME
     rules: Rules[SeriesLimits] = field(default_factory=lambda: Rules(SERIES))
     recording: Rules[RecordingRules] = field(default_factory=lambda: Rules(RECORDING))
 
@@ -62,7 +63,9 @@ class Log:
                 point.attributes.add(key=key).value.string_value = text
             metrics.append(metric)
         framing = Framing(tenant, len(names), 0, retention_class)
-        self.records.append(Record(*NAME, len(self.records), at_ms, framing.headers(), request.SerializeToString()))
+        self.records.append(
+            Record(*self.name, len(self.records), at_ms, framing.headers(), request.SerializeToString())
+        )
 
     def send(self, at_ms: int, metric: str, *samples: Sample, tenant: str = "acme", retention_class: int = 0) -> None:
         """Samples of a metric that arrive now, as gauges, so that their names stay."""
@@ -77,24 +80,29 @@ class Log:
             for key, text in labels.items():
                 point.attributes.add(key=key).value.string_value = text
         framing = Framing(tenant, len(samples), 0, retention_class)
-        self.records.append(Record(*NAME, len(self.records), at_ms, framing.headers(), request.SerializeToString()))
+        self.records.append(
+            Record(*self.name, len(self.records), at_ms, framing.headers(), request.SerializeToString())
+        )
 
     def record(self, at_ms: int, document: Mapping[str, Any], tenant: str = "acme") -> None:
         """Put recording rules into force here."""
         number = self.recording.next_number(tenant)
         headers = RuleChange("recording", tenant, number).headers()
-        self.records.append(Record(*NAME, len(self.records), at_ms, headers, b""))
+        self._append(at_ms, headers, b"")
         self.recording.put(len(self.records) - 1, tenant, document)
 
     def tick(self, at_ms: int) -> None:
-        self.records.append(Record(*NAME, len(self.records), at_ms, control_headers(Control.TICK), b""))
+        self._append(at_ms, control_headers(Control.TICK), b"")
 
     def limit(self, at_ms: int, document: Mapping[str, Any], tenant: str = "acme") -> None:
         """Put a document into force here."""
         number = self.rules.next_number(tenant)
         headers = RuleChange("series", tenant, number).headers()
-        self.records.append(Record(*NAME, len(self.records), at_ms, headers, b""))
+        self._append(at_ms, headers, b"")
         self.rules.put(len(self.records) - 1, tenant, document)
+
+    def _append(self, at_ms: int, headers: tuple[tuple[str, bytes], ...], value: bytes) -> None:
+        self.records.append(Record(*self.name, len(self.records), at_ms, headers, value))
 
 
 @dataclass
@@ -103,6 +111,7 @@ class Run:
 
     origin: Checkpoint
     windows: list[Window] = field(default_factory=list)
+    built: list[Built] = field(default_factory=list)
     stored: dict[str, list[list[Row]]] = field(default_factory=dict)
     series: list[list[Row]] = field(default_factory=list)
     checkpoints: list[Checkpoint] = field(default_factory=list)
@@ -154,7 +163,7 @@ def resumed(log: Log, before: Run, windows: int) -> Run:
 
 def go_on(log: Log, checkpoint: Checkpoint, state: MetricsState) -> Run:
     """From a checkpoint on, with the state there."""
-    partition, builder, made = Partition(NAME, checkpoint), Builder(), Run(checkpoint)
+    partition, builder, made = Partition(log.name, checkpoint), Builder(), Run(checkpoint)
     for window in partition.feed(log.records[checkpoint.resume :]):
         state.learn(window)
         if not window.fresh:
@@ -162,6 +171,7 @@ def go_on(log: Log, checkpoint: Checkpoint, state: MetricsState) -> Run:
             continue
         built = builder.build(window, state)
         made.windows.append(window)
+        made.built.append(built)
         checkpoint = partition.checkpoint_after(window)
         made.checkpoints.append(checkpoint.since(built.left.opened) if built.left else checkpoint)
         made.series.append([row for name, rows in built.shared if name == "series" for row in rows.to_pylist()])
@@ -173,8 +183,8 @@ def go_on(log: Log, checkpoint: Checkpoint, state: MetricsState) -> Run:
 
 
 def _state(log: Log, since: Mapping[str, Mapping[int, int]] | None = None) -> MetricsState:
-    recording = Recording(PartitionRules(RECORDING, log.recording, NAME), since)
-    return MetricsState(PartitionRules(SERIES, log.rules, NAME), recording)
+    recording = Recording(PartitionRules(RECORDING, log.recording, log.name), since)
+    return MetricsState(PartitionRules(SERIES, log.rules, log.name), recording)
 
 
 def _ms(time: datetime) -> int:
