@@ -8,7 +8,7 @@ Source: Prometheus 3.5, "Defining recording rules". What is of no use on the str
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -101,11 +101,25 @@ class WrittenRules(Document):
         return groups
 
 
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Rules of one interval, by the name that the file gives them."""
+
+    name: str
+    interval_ms: int
+    rules: tuple[StreamRule, ...]
+
+
 @dataclass(frozen=True)
 class RecordingRules:
     """A tenant's whole document, ready to be evaluated."""
 
-    rules: tuple[StreamRule, ...]
+    groups: tuple[Group, ...]
+
+    @cached_property
+    def rules(self) -> tuple[StreamRule, ...]:
+        """Of all groups."""
+        return tuple(rule for group in self.groups for rule in group.rules)
 
     @cached_property
     def by_metric(self) -> dict[str, list[int]]:
@@ -114,11 +128,6 @@ class RecordingRules:
         for place, rule in enumerate(self.rules):
             found.setdefault(rule.metric, []).append(place)
         return found
-
-    @cached_property
-    def longest_ms(self) -> int:
-        """How far the rules look back; 0 without any."""
-        return max((rule.range_ms for rule in self.rules), default=0)
 
 
 def body(source: str) -> Mapping[str, Any]:
@@ -132,26 +141,38 @@ def body(source: str) -> Mapping[str, Any]:
 
 def parse(document: Mapping[str, Any]) -> RecordingRules:
     """Raises InvalidRule."""
-    rules = tuple(_rules(parse_model(WrittenRules, document)))
-    if len(rules) > MOST_RULES:
-        raise InvalidRule("groups", f"{len(rules)} rules, {MOST_RULES} are allowed")
-    return RecordingRules(rules)
-
-
-def _rules(written: WrittenRules) -> Iterator[StreamRule]:
+    written = parse_model(WrittenRules, document)
+    if (count := sum(len(group.rules) for group in written.groups)) > MOST_RULES:
+        raise InvalidRule("groups", f"{count} rules, {MOST_RULES} are allowed")
     recorded = {rule.record for group in written.groups for rule in group.rules}
     outputs: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
+    groups = []
     for place, group in enumerate(written.groups):
-        for number, rule in enumerate(group.rules):
-            path = f"groups[{place}].rules[{number}]"
-            try:
-                labels = {**group.labels, **rule.labels}
-                found = stream_rule(rule.record, labels, group.interval_ms, group.grace_ms, rule.expr)
-            except (PromQLError, DoesNotStream) as error:
-                raise InvalidRule(f"{path}.expr", str(error)) from None
-            if found.metric in recorded:
-                raise InvalidRule(f"{path}.expr", f"'{found.metric}' is recorded itself, and not on the stream")
-            if (output := (found.record, found.labels)) in outputs:
-                raise InvalidRule(f"{path}.record", f"'{rule.record}' with these labels is recorded twice")
-            outputs.add(output)
-            yield found
+        rules = tuple(
+            _rule(group, rule, f"groups[{place}].rules[{number}]", recorded, outputs)
+            for number, rule in enumerate(group.rules)
+        )
+        groups.append(Group(group.name, group.interval_ms, rules))
+    return RecordingRules(tuple(groups))
+
+
+def _rule(
+    group: WrittenGroup,
+    written: WrittenRule,
+    path: str,
+    recorded: set[str],
+    outputs: set[tuple[str, tuple[tuple[str, str], ...]]],
+) -> StreamRule:
+    """`recorded`: names that rules record; `outputs`: names and labels of the rules before, to which this one's are
+    added."""
+    try:
+        labels = {**group.labels, **written.labels}
+        found = stream_rule(written.record, labels, group.interval_ms, group.grace_ms, written.expr)
+    except (PromQLError, DoesNotStream) as error:
+        raise InvalidRule(f"{path}.expr", str(error)) from None
+    if found.metric in recorded:
+        raise InvalidRule(f"{path}.expr", f"'{found.metric}' is recorded itself, and not on the stream")
+    if (output := (found.record, found.labels)) in outputs:
+        raise InvalidRule(f"{path}.record", f"'{written.record}' with these labels is recorded twice")
+    outputs.add(output)
+    return found

@@ -40,6 +40,8 @@ LOOKBACK_MS = 300_000
 """How far an instant selector looks back."""
 MOST_RANGE_MS = 3_600_000
 """Samples of a range selector are held in memory: of longer ones, too many."""
+FOREVER_MS = 4_102_444_800_000
+"""The year 2100: until then all points are final of a rule whose series have fallen silent."""
 _LATE = 12
 _STREAMED = frozenset(FUNCTIONS) - {"double_exponential_smoothing", "predict_linear"}
 _SHAPE = "what streams is an aggregation over a function of one selector, and arithmetic by constants on it"

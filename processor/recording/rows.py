@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from otelhouse.recording.rule import StreamRule
+from otelhouse.recording.rule import FOREVER_MS, StreamRule
 from processor.batch import Batch
 from processor.columns import block, rows_of
 from processor.metrics_rows.labels import metric_hash
@@ -20,8 +20,6 @@ from schema.arrow import RECORDED, RECORDED_UNTIL, SERIES
 if TYPE_CHECKING:
     from processor.recording.tenant import TenantRules
 
-FOREVER_MS = 4_102_444_800_000
-"""Until then (the year 2100) all points of a rule are final whose series have fallen silent."""
 _MS = pa.timestamp("ms", "UTC")
 
 

@@ -35,6 +35,7 @@ _DATABASE = {
     "exemplars": 50,
     "metricRange": 100,
     "cardinality": 100,
+    "recordingRules": 20,
     "samplingDecision": 50,
     "samplingVolume": 50,
     "decision": 20,

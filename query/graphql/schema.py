@@ -29,6 +29,7 @@ from query.graphql.inputs import (
 from query.graphql.logs import LogConnection, log_page
 from query.graphql.metric_range import MetricResult, metric_range
 from query.graphql.operations import Operation, to_operation
+from query.graphql.recording import RecordingRule, to_recording_rules
 from query.graphql.sampling import SamplingDecision, SamplingVolume, to_volume
 from query.graphql.scalars import SCALARS
 from query.graphql.service_graph import ServiceGraph, to_service_graph
@@ -121,6 +122,12 @@ class Query:
         context, wanted = info.context, given_text("query", query) or ""
         given_text("step", step)
         return await metric_range(context.expressions, context.tenant, wanted, to_range(range), step)
+
+    @strawberry.field(description="What is recorded on the stream of samples, and up to when.")
+    async def recording_rules(self, info: Info) -> list[RecordingRule]:
+        context = info.context
+        recordings = context.expressions.recordings
+        return to_recording_rules(recordings.rules(context.tenant), await recordings.finals(context.tenant))
 
     @strawberry.field(
         description="Exemplars of the series that a PromQL expression selects; of more than 5000 the newest."

@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from query.metrics import PROMETHEUS_REQUESTS, PROMETHEUS_SECONDS
-from query.prometheus import exemplars, expressions, metadata, parse, series, status
+from query.prometheus import exemplars, expressions, metadata, parse, rules, series, status
 from query.prometheus.answer import Answer, error_body
 from query.prometheus.asked import Asked, Endpoint, House
 from query.prometheus.errors import EXPECTED, ApiError, Kind, bad_data, told
@@ -33,7 +33,7 @@ ENDPOINTS: tuple[tuple[str, tuple[str, ...], Endpoint], ...] = (
     ("labels", _BOTH, series.labels),
     ("label/{name}/values", _GET, series.values),
     ("metadata", _GET, metadata.metadata),
-    ("rules", _GET, status.rules),
+    ("rules", _GET, rules.rules),
     ("alerts", _GET, status.alerts),
     ("targets", _GET, status.targets),
     ("alertmanagers", _GET, status.alertmanagers),

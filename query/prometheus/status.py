@@ -8,7 +8,7 @@ from importlib.metadata import version
 from query import timestamps
 from query.prometheus.answer import Answer
 from query.prometheus.asked import Asked
-from query.prometheus.errors import bad_data, invalid_parameter
+from query.prometheus.errors import bad_data
 from query.prometheus.parameters import integer
 from query.read.tsdb import Named, head
 from query.source import Range
@@ -16,7 +16,6 @@ from query.source import Range
 _LIKE = "3.5.0"
 """The Prometheus whose language and API these are: clients choose what they ask for by it."""
 _HOUR_NS = 3_600_000_000_000
-_RULE_TYPES = ("", "alert", "record")
 
 
 async def buildinfo(asked: Asked) -> Answer:
@@ -84,14 +83,6 @@ async def runtimeinfo(asked: Asked) -> Answer:
             "storageRetention": "",
         }
     )
-
-
-async def rules(asked: Asked) -> Answer:
-    """There are none yet."""
-    kind = asked.parameters.text("type").lower()
-    if kind not in _RULE_TYPES:
-        raise invalid_parameter("type", f'not supported value "{kind}"')
-    return Answer.of({"groups": []})
 
 
 async def alerts(asked: Asked) -> Answer:

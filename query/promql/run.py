@@ -48,6 +48,10 @@ class Expressions:
         self._turns: dict[str, _Turns] = {}
 
     @property
+    def recordings(self) -> Recordings:
+        return self._recordings
+
+    @property
     def settings(self) -> PromQLSettings:
         return self._settings
 

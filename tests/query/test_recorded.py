@@ -161,3 +161,37 @@ def test_recorded_series_are_listed(recorded: Tenant) -> None:
 
 def test_another_tenant_sees_none_of_it(recorded: Tenant, house: House) -> None:
     assert ask(house.tenant(), "rate", T0, T0 + 600_000)["found"] == {}
+
+
+def test_rules_are_told_with_how_far_they_have_come(recorded: Tenant, house: House) -> None:
+    headers = {"authorization": f"Bearer {recorded.key}"}
+
+    def rules(**parameters: str) -> Any:
+        url = f"http://{recorded.http}/api/v1/rules"
+        return httpx.get(url, params=parameters, headers=headers, verify=False).json()["data"]["groups"]
+
+    (group,) = rules()
+    assert (group["name"], group["interval"], len(group["rules"])) == ("g", 30, len(RULES))
+    tagged = next(each for each in group["rules"] if each["name"] == "tagged")
+    assert tagged == {
+        "name": "tagged",
+        "query": "sum by (job) (increase(requests_total[2m]))",
+        "labels": {"team": "a"},
+        "health": "ok",
+        "evaluationTime": 0,
+        "lastEvaluation": "2023-11-14T22:22:30Z",
+        "type": "recording",
+    }
+    assert rules(type="alert") == rules(**{"rule_group[]": "h"}) == rules(**{"rule_name[]": "x"}) == []
+    assert [each["name"] for each in rules(**{"rule_name[]": "rate"})[0]["rules"]] == ["rate"]
+    asked = "{ recordingRules { group record labels intervalMs completeSince finalUntil } }"
+    found = {each["record"]: each for each in recorded.ask(asked)}
+    assert found["tagged"] == {
+        "group": "g",
+        "record": "tagged",
+        "labels": {"team": "a"},
+        "intervalMs": 30_000,
+        "completeSince": "2023-11-14T22:08:30Z",
+        "finalUntil": "2023-11-14T22:22:30Z",
+    }
+    assert house.tenant().ask(asked) == []
