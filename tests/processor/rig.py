@@ -92,8 +92,11 @@ class Rig:
             admin.close()
             log.close()
 
-    def until_stored(self, run: str, patience: float = 30.0) -> None:
-        """Wait until a run has stored and committed all that the log holds; it must go on, however slowly."""
+    def until_stored(self, run: str, patience: float = 90.0) -> None:
+        """Wait until a run has stored and committed all that the log holds; it must go on, however slowly.
+
+        What recording rules look back at counts as behind, until they look back no longer.
+        """
         before, deadline = self.lag(run), time.monotonic() + patience
         while (lag := self.lag(run)) > 0:
             if lag < before:  # it grows, too: by ticks, and when a partition is first committed
