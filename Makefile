@@ -27,7 +27,7 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	touch $@
 
 # Compiles the kernels into their cache, so that no start of a component pays for it.
-$(VENV)/.warm: $(VENV)/.installed $(wildcard schema/*.py schema/wire/*.py schema/remote_write/*.py otelhouse/warm.py otelhouse/sampling/policies/*.py processor/traces/*.py otelhouse/promql/kernels/*.py ingest/masking/*.py ingest/masking/*/*.py query/prometheus/*.py query/promql/*.py)
+$(VENV)/.warm: $(VENV)/.installed $(wildcard schema/*.py schema/wire/*.py schema/remote_write/*.py otelhouse/warm.py otelhouse/sampling/policies/*.py processor/traces/*.py otelhouse/promql/kernels/*.py processor/recording/*.py ingest/masking/*.py ingest/masking/*/*.py query/prometheus/*.py query/promql/*.py)
 	$(BIN)/python -m otelhouse.warm
 	touch $@
 

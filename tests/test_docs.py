@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from otelhouse.cli import app
+from otelhouse.recording.forms import tables
 
 _ROOT = Path(__file__).parents[1]
 _PAGES = sorted([*_ROOT.glob("*.md"), *_ROOT.glob("docs/**/*.md"), *_ROOT.glob("deploy/*.md")])
@@ -76,3 +77,7 @@ def test_no_file_records_where_a_package_is_downloaded_from() -> None:
         if name and (_ROOT / name.decode()).is_file() and hosts.search((_ROOT / name.decode()).read_bytes())
     ]
     assert [name for name in named if not name.endswith("test_docs.py")] == []
+
+
+def test_what_streams_is_told_as_the_code_has_it() -> None:
+    assert tables() in (_ROOT / "docs/recording-rules.md").read_text()

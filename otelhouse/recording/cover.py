@@ -1,7 +1,8 @@
 """A rewrite: sub-trees that a recording rule covers are read as what was recorded of them.
 
 A rule covers the expression that it aggregates itself, and coarser aggregations of the same: sums of sums, counts of
-counts, minima, maxima, and means, which are kept as sums and counts. Whether the times fit is known when it is
+counts, minima, maxima, and means, which are kept as sums and counts; also of fewer series, where the matchers are on
+labels that its points have. Whether the times fit is known when it is
 evaluated: see the storage.
 """
 
@@ -11,16 +12,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from otelhouse.promql.functions.ranges import KEEP_NAME
-from otelhouse.promql.selectors import NAME_LABEL
-from otelhouse.promql.tree import Aggregate, Binary, Call, Invariant, Negate, Node, Recorded, Subquery
+from otelhouse.promql.selectors import NAME_LABEL, Selector
+from otelhouse.promql.tree import (
+    Aggregate,
+    Binary,
+    Call,
+    Invariant,
+    Negate,
+    Node,
+    Range,
+    Recorded,
+    Select,
+    Subquery,
+    children,
+)
 from otelhouse.recording.rule import LOOKBACK_MS, StreamRule, plain
 
 
 @dataclass(frozen=True, slots=True)
 class Covered:
-    """What is read: the points of a rule, aggregated once more; None: as they are."""
+    """What is read: the points of a rule that the matchers select, aggregated once more; None: as they are."""
 
     rule: StreamRule
+    matchers: Selector
     aggregate: Aggregate | None
 
 
@@ -33,16 +47,20 @@ def covered(tree: Node, rules: Sequence[StreamRule], lookback_ms: int = LOOKBACK
 def covering(node: Node, rules: Sequence[StreamRule]) -> Covered | None:
     """Of the rules that cover an expression, the one that is the closest to it."""
     wanted = plain(node)
-    exact = [Covered(rule, None) for rule in rules if rule.node == wanted and not _hides(rule)]
-    if exact:
-        return exact[0]
-    if not isinstance(wanted, Aggregate) or wanted.param is not None:
-        return None
-    found = [rule for rule in rules if rule.aggregate is not None and _is_finer(rule.aggregate, wanted)]
-    found = [rule for rule in found if not _hides(rule)]
+    selector = _selector(wanted)
+    found = []
+    for rule in rules:
+        if selector is None or not set(rule.selector) <= set(selector) or _hides(rule):
+            continue
+        matchers = tuple(each for each in selector if each not in rule.selector)
+        if all(_keeps(rule, each.name) for each in matchers):
+            like = _reading(wanted, rule.selector)
+            if like == rule.node:
+                return Covered(rule, matchers, None)
+            if isinstance(like, Aggregate) and rule.aggregate is not None and _is_finer(rule.aggregate, like):
+                found.append(Covered(rule, matchers, like))
     # The more labels a rule leaves out, the fewer points are read.
-    best = min(found, key=lambda rule: _kept(rule.aggregate), default=None)
-    return None if best is None else Covered(best, wanted)
+    return min(found, key=lambda each: _kept(each.rule.aggregate), default=None)
 
 
 def _covered(node: Node, rules: Sequence[StreamRule]) -> Node:
@@ -66,12 +84,50 @@ def _covered(node: Node, rules: Sequence[StreamRule]) -> Node:
 
 def _is_finer(rule: Aggregate, wanted: Aggregate) -> bool:
     """Do the rule's groups lie within those wanted, by labels that it keeps?"""
-    if rule.op != wanted.op or rule.expr != wanted.expr:
+    if rule.op != wanted.op or rule.expr != wanted.expr or wanted.param is not None:
         return False
     mine, asked = set(rule.labels), set(wanted.labels)
     if wanted.by:
         return asked <= mine if rule.by else not asked & mine
     return not rule.by and mine <= asked
+
+
+def _keeps(rule: StreamRule, label: str) -> bool:
+    """Have all series of one of its points the same value of a label, and the point has it, too?"""
+    if label == NAME_LABEL:
+        return False
+    if rule.aggregate is None:
+        return True
+    return (label in rule.aggregate.labels) == rule.aggregate.by
+
+
+def _selector(node: Node) -> Selector | None:
+    """The one that an expression reads; None if it reads by several."""
+    match node:
+        case Select():
+            return node.selector
+        case Range():
+            return node.select.selector
+        case _:
+            found = {each for child in children(node) if (each := _selector(child)) is not None}
+            return found.pop() if len(found) == 1 else None
+
+
+def _reading(node: Node, selector: Selector) -> Node:
+    """The same of other series."""
+    match node:
+        case Select():
+            return replace(node, selector=selector)
+        case Range():
+            return replace(node, select=replace(node.select, selector=selector))
+        case Aggregate() | Negate() | Subquery():
+            return replace(node, expr=_reading(node.expr, selector))
+        case Binary():
+            return replace(node, left=_reading(node.left, selector), right=_reading(node.right, selector))
+        case Call():
+            return replace(node, args=tuple(_reading(each, selector) for each in node.args))
+        case _:
+            return node
 
 
 def _hides(rule: StreamRule) -> bool:

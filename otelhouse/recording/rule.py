@@ -72,6 +72,7 @@ class DoesNotStream(ValueError):
 
     def __init__(self, node: Node, why: str) -> None:
         super().__init__(f"'{printed(node)}' does not stream: {why}")
+        self.why = why
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from otelhouse.promql.aggregation import grouped
-from otelhouse.promql.selectors import NAME_LABEL
+from otelhouse.promql.selectors import NAME_LABEL, holds
 from otelhouse.promql.settings import Steps
 from otelhouse.promql.storage import RecordedSteps
 from otelhouse.recording.cover import Covered
@@ -19,15 +19,20 @@ from query.promql.recorded import Points
 def aggregated(
     source: Covered, first: int, steps: Steps, points: Points, found: Sequence[Described | None]
 ) -> RecordedSteps:
-    """`found`: labels of the points' series, ascending by id; points of a series without them are left out."""
+    """`found`: labels of the points' series, ascending by id; points of a series without them, or that is not
+    selected, are left out."""
     added = {NAME_LABEL, *(name for name, _ in source.rule.labels)}
     labels = [
         {name: value for name, value in each.labels.items() if name not in added} if each is not None else {}
         for each in found
     ]
+    chosen = [
+        described is not None and all(holds(each, found_labels.get(each.name, "")) for each in source.matchers)
+        for described, found_labels in zip(found, labels, strict=True)
+    ]
     aggregate = source.aggregate
     named, group = grouped(labels, aggregate.by, aggregate.labels) if aggregate else (labels, np.arange(len(labels)))
-    row_of_series = np.where([each is None for each in found], -1, group)
+    row_of_series = np.where(chosen, group, -1)
     row = row_of_series[np.searchsorted(np.unique(points.series), points.series)]
     step = (points.times - steps.start_ms) // steps.step_ms
     at = row * steps.count + step

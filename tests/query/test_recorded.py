@@ -51,6 +51,9 @@ QUERIES = (
     "min(requests_total) + max(max_over_time(requests_total[1m]))",
     "sum(increase(requests_total[2m]))",
     "max_over_time(sum(rate(requests_total[1m]))[2m:30s])",
+    'sum(rate(requests_total{job="a"}[1m]))',
+    'sum by (job) (rate(requests_total{job=~"b|c"}[1m]))',
+    'rate(requests_total{i!="12"}[1m])',
     "topk(1, sum by (job) (rate(requests_total[1m])))",
     "sum(rate(requests_total[1m])) by (job) / sum(rate(requests_total[1m])) by (job)",
 )
