@@ -132,7 +132,7 @@ def test_history_is_only_ever_added_to(store: RuleStore, connection: Connection,
         (RETENTION, {1: 2}, "not a string"),
         (RETENTION, nested(5000), "JSON cannot"),
         (RETENTION, {"a": "x" * (1 << 20)}, "bytes, more than"),
-        (Kind.RECORDING, {}, "this release has no rules of kind 'recording'"),
+        (Kind.RECORDING, {"groups": [{"name": "g", "rules": [{"expr": "x"}]}]}, r"groups\[0\].rules\[0\]: 'record'"),
     ],
 )
 def test_a_wrong_document_is_refused_by_its_place(
