@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,17 +15,17 @@ import numpy as np
 from benchmarks.harness import measure
 from benchmarks.processor import no_rules
 from otelhouse.bus.contract import Record, TopicPartition
-from otelhouse.rules.documents.recording import parse
 from processor.build import Builder
 from processor.metrics_rows.state import MetricsState
 from processor.recording.state import Recording
-from processor.rules import RECORDING, SERIES, PartitionRules, Version
+from processor.rules import RECORDING, SERIES, PartitionRules
 from processor.window import Entry, Window
 from schema.record import Framing
 from schema.remote_write.convert import convert
 from schema.remote_write.layout import Version as Protocol
 from schema.signal import Signal
 from tests.support.memory import resident
+from tests.support.recorded import Always
 from tests.support.remote_write import V1, v1_series
 
 MANY = int(os.environ.get("SERIES", "100000"))
@@ -55,16 +54,9 @@ RULES = {
 }
 
 
-class _Always:
-    """Ten rules of the tenant, from the first record on."""
-
-    def versions(self, name: TopicPartition, tenant: str = "", number: int = 0) -> Mapping[str, Sequence[Version[Any]]]:
-        return {"acme": [Version(-1, 1, parse(RULES))]}
-
-
 def main() -> None:
     """Print samples a CPU second and resident bytes a series, without rules and with them."""
-    ways = (no_rules(RECORDING, _TOPIC), PartitionRules(RECORDING, _Always(), _TOPIC))
+    ways = (no_rules(RECORDING, _TOPIC), PartitionRules(RECORDING, Always(RECORDING, "acme", RULES), _TOPIC))
     runs = [(Builder(), MetricsState(no_rules(SERIES, _TOPIC), Recording(rules))) for rules in ways]
     spent, held, points = [0.0, 0.0], [0, 0], 0
     for turn in range(TURNS):

@@ -16,6 +16,7 @@ from processor.metrics_rows.rows import Samples, exemplar_rows, sample_rows, sam
 from processor.metrics_rows.series import Resolved, SeriesResolver, series_at, series_rows
 from processor.metrics_rows.shape import Shape, shape_of
 from processor.metrics_rows.state import MetricsState
+from processor.recording import metrics
 from processor.recording import state as recording
 from processor.resources import NewResources, identify
 from processor.traces.index import index_rows
@@ -142,6 +143,7 @@ class Builder:
         yield "ha_replicas", chosen.rows, False
         if not state.recording.idle:
             made = _record(batch, state, samples, admitted.stored, shape, resolved)
+            metrics.show(made.spent)
             yield "series", made.series, True
             yield "recorded", made.points, False
             yield "recorded_until", made.until, False

@@ -6,6 +6,7 @@ Samples are kept as they come, 20 bytes each: a place among the series, time and
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -103,7 +104,9 @@ class Input:
         self.moved = True
         for at, each in enumerate(self.rules):
             if each.due_ms <= due_ms and (times := each.due(due_ms)):
+                began = time.perf_counter()
                 yield from each.evaluate(self._sorted(at, times[0] - each.rule.range_ms, times[-1]), times)
+                each.spent = each.spent._replace(seconds=each.spent.seconds + time.perf_counter() - began)
         unneeded = min(each.oldest_ms - each.rule.range_ms for each in self.rules)
         self._chunks = [chunk for chunk in self._chunks if chunk[1].max() > unneeded]
         if not self._chunks:

@@ -14,6 +14,7 @@ from processor.metrics_rows.labels import without_empty
 from processor.metrics_rows.translate import Series
 from processor.recording.evaluate import Series as Sorted
 from processor.recording.evaluate import evaluated
+from processor.recording.metrics import Spent
 from schema.arrays import F64, I64
 
 
@@ -32,7 +33,8 @@ class Points:
 class Recorded:
     """`since_ms`: the first time at which it has seen all samples. `last_ms`: the newest time evaluated.
 
-    `group`: of each series, by its place in the input, the group that it belongs to; -1 if it is none of the rule's.
+    `spent`: what it has taken so far. `group`: of each series, by its place in the input, the group that it belongs to;
+    -1 if it is none of the rule's.
     """
 
     rule: StreamRule
@@ -40,10 +42,19 @@ class Recorded:
     since_ms: int
     last_ms: int = 0
     group: I64 = field(default_factory=lambda: np.full(0, -1, np.int64))
+    spent: Spent = field(init=False)
     _groups: dict[tuple[tuple[str, str], ...], int] = field(default_factory=dict)
     _outputs: list[Series] = field(default_factory=list)
     _handed_out: dict[int, tuple[F64, I64]] = field(default_factory=dict)
     _dirty: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.spent = Spent(self.tenant, self.rule.record, 0, 0.0, 0)
+
+    def take_spent(self) -> Spent:
+        """What it has taken since this was asked last."""
+        spent, self.spent = self.spent, Spent(self.tenant, self.rule.record, 0, 0.0, 0)
+        return spent
 
     @property
     def oldest_ms(self) -> int:
@@ -77,6 +88,7 @@ class Recorded:
         """Note samples, of whatever times: points that were evaluated without them are evaluated again."""
         late = times[times <= self.last_ms]
         if len(late):
+            self.spent = self.spent._replace(late=self.spent.late + len(late))
             step = self.rule.interval_ms
             first = max(-(-int(late.min()) // step) * step, self.oldest_ms)
             last = min(int(late.max()) + self.rule.range_ms - 1, self.last_ms)
@@ -116,6 +128,7 @@ class Recorded:
         chosen = np.flatnonzero(~same)
         if len(chosen):
             series = [self._outputs[group] for group in chosen.tolist()]
+            self.spent = self.spent._replace(points=self.spent.points + len(chosen))
             yield Points(self.rule, time_ms, series, values[chosen], counts[chosen])
 
     def _group_of(self, labels: dict[str, str]) -> int:

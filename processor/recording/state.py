@@ -23,6 +23,7 @@ from processor.metrics_rows.rows import Samples
 from processor.metrics_rows.translate import Series
 from processor.recording import metrics
 from processor.recording.inputs import AHEAD_MS, Arrived
+from processor.recording.metrics import Spent
 from processor.recording.recorded import Points
 from processor.recording.rows import Finals, point_rows, series_rows, until_rows
 from processor.recording.tenant import TenantRules
@@ -34,11 +35,12 @@ from schema.record import RuleChange
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """Rows of a window: of `recorded`, `recorded_until` and `series`."""
+    """Rows of a window: of `recorded`, `recorded_until` and `series`; and what rules have `spent` on it."""
 
     points: pa.RecordBatch
     until: pa.RecordBatch
     series: pa.RecordBatch
+    spent: list[Spent]
 
 
 class Recording:
@@ -104,6 +106,7 @@ class Recording:
             point_rows(batch, points),
             until_rows(batch, self._finals()),
             series_rows(batch, points, {series for series, _ in described}),
+            [each.take_spent() for tenant in self._tenants.values() for each in tenant.rules],
         )
 
     def _meet(self, batch: Batch, most: Callable[[str], int]) -> None:
@@ -138,9 +141,9 @@ class Recording:
 
     def _finals(self) -> Iterator[tuple[TenantRules, Finals]]:
         for tenant in self._tenants.values():
-            for read in tenant.inputs.values():
+            for metric, read in tenant.inputs.items():
                 if read.passed_over:
-                    metrics.PASSED_OVER.inc(read.passed_over)
+                    metrics.PASSED_OVER.labels(tenant.tenant, metric).inc(read.passed_over)
                     read.passed_over = 0
                 if read.moved:
                     read.moved = False

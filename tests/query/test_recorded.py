@@ -8,17 +8,11 @@ from typing import Any
 import httpx
 import pytest
 
-from otelhouse import clickhouse, postgres
 from otelhouse.bus.contract import TopicPartition
-from otelhouse.clock import SystemClock
-from otelhouse.rules.rule import Kind
-from otelhouse.rules.store import Change, RuleStore
-from processor.sink import Sink
-from schema.clickhouse_ddl import Layout
 from schema.signal import Signal
 from tests.processor.metrics_rows.stream import Log, run
-from tests.processor.metrics_rows.test_opening import Waiting
 from tests.query.house import House, Tenant
+from tests.support.recorded import keep, put
 
 T0 = 1_700_000_000_000 // 60_000 * 60_000
 STEP = 30_000
@@ -63,17 +57,9 @@ QUERIES = (
 def recorded(house: House) -> Tenant:
     """A tenant whose samples came in two partitions, one of which has not said yet what it has of the last minute."""
     tenant = house.tenant()
-    with postgres.connect(house.settings.postgres) as connection:
-        RuleStore(connection).apply([Change(tenant.name, Kind.RECORDING, DOCUMENT)], "test")
-    settings = house.settings.clickhouse
-    sink = Sink(lambda: clickhouse.connect(settings), Layout(settings.database), SystemClock())
+    put(house.settings, tenant.name, DOCUMENT)
     for partition in (0, 1):
-        for built in run(_traffic(tenant.name, partition)).built:
-            for rows in built.shared:
-                sink.store_shared(rows, Waiting())
-            for block in built.blocks:
-                sink.store(block, False, Waiting())
-    sink.close()
+        keep(house.settings, run(_traffic(tenant.name, partition)).built)
     return tenant
 
 
