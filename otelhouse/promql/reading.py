@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -43,8 +44,9 @@ class Reads:
 async def read_all(node: Node, steps: Steps, storage: Storage, settings: Settings) -> Reads:
     """Raises QueryTooLarge."""
     reads, total = Reads(), 0
-    for recorded, at in _recorded(node, steps, settings):
-        reads.recorded[recorded, at] = await storage.recorded(recorded.source, at)
+    wanted = list(dict.fromkeys(_recorded(node, steps, settings)))
+    found = await asyncio.gather(*(storage.recorded(recorded.source, at) for recorded, at in wanted))
+    reads.recorded.update(zip(wanted, found, strict=True))
     for read in merged(list(needed(node, steps, settings, reads))):
         samples = await storage.select(read.selector, read.start_ms, read.end_ms)
         if len(samples.labels) > settings.max_series:

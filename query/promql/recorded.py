@@ -10,7 +10,7 @@ import numpy as np
 
 from otelhouse.clock import Clock
 from otelhouse.recording.groups import RecordingRules
-from otelhouse.recording.rule import Merge
+from otelhouse.recording.rule import Merge, StreamRule
 from otelhouse.rules.documents.recording import parse
 from otelhouse.rules.errors import InvalidRule
 from otelhouse.rules.rule import Kind, Rule, Rules
@@ -25,6 +25,17 @@ _FRESH_SECONDS = 1.0
 STALE_BITS = np.uint64(0x7FF0000000000002)
 COLUMNS = ("series", "time", "rule", "interval_ms", "merge", "scale", "shift", "value", "count", "block")
 TYPES = (np.uint64, np.int64, np.uint64, np.uint32, np.uint8, np.float64, np.float64, np.float64, np.uint32, np.uint64)
+
+
+def known_of(rule: StreamRule) -> Mapping[str, tuple[float, type[np.generic]]]:
+    """Columns that are the same in all rows of a rule: value and type."""
+    return {
+        "rule": (rule.id, np.uint64),
+        "interval_ms": (rule.interval_ms, np.uint32),
+        "merge": (rule.merge, np.uint8),
+        "scale": (rule.scale, np.float64),
+        "shift": (rule.shift, np.float64),
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BufferedReader
 from typing import Any, TypeVar
 
@@ -17,15 +17,16 @@ from otelhouse.promql.settings import Steps
 from otelhouse.promql.storage import RecordedSteps, Samples
 from otelhouse.recording.cover import Covered
 from otelhouse.recording.groups import MOST_INTERVAL_MS
+from otelhouse.recording.rule import StreamRule
 from query.database import Database
 from query.errors import BadInput, QueryError, Unavailable
 from query.native import BrokenBlock, blocks
-from query.plan.tree import Alias, Column, Expression, Param, Select, call
+from query.plan.tree import Alias, Column, Expression, Param, Select, call, equals
 from query.promql.assemble import Chunks, assemble
 from query.promql.budget import Budget
 from query.promql.known import Described, KnownSeries
 from query.promql.matching import FEW, described, ids_of, names_of
-from query.promql.recorded import COLUMNS, TYPES, Finals, Points, Recordings, merged, with_ends
+from query.promql.recorded import COLUMNS, TYPES, Finals, Points, Recordings, known_of, merged, with_ends
 from query.promql.regroup import aggregated
 from query.read.estimate import rows_to_read
 from query.source import Days, Range, days_since, source
@@ -95,9 +96,8 @@ class TenantSamples:
             return None
         part = steps.part(first, end)
         selector, days = (Matcher(NAME_LABEL, MatchType.EQUAL, rule.record),), days_since(part.start_ms)
-        points = await self._points(selector, [rule.record], days, part.start_ms - 1, part.end_ms, finals)
-        steps_in = (points.rules == rule.id) & ((points.times - part.start_ms) % part.step_ms == 0)
-        points = points.where(steps_in)
+        points = await self._points(selector, [rule.record], days, part.start_ms - 1, part.end_ms, finals, rule)
+        points = points.where((points.times - part.start_ms) % part.step_ms == 0)
         found = await self._described(selector, days, np.unique(points.series))
         return await asyncio.to_thread(aggregated, source, first, part, points, found)
 
@@ -116,17 +116,33 @@ class TenantSamples:
         return series[inside], times[inside], bits[inside]
 
     async def _points(
-        self, selector: Selector, names: list[str], days: Days, start_ms: int, end_ms: int, finals: Finals
+        self,
+        selector: Selector,
+        names: list[str],
+        days: Days,
+        start_ms: int,
+        end_ms: int,
+        finals: Finals,
+        rule: StreamRule | None = None,
     ) -> Points:
-        read = self._read("recorded", COLUMNS, selector, names, days, start_ms, end_ms)
+        """Of all rules that record such series, or of one."""
+        known = {} if rule is None else known_of(rule)
+        columns = [(name, kind) for name, kind in zip(COLUMNS, TYPES, strict=True) if name not in known]
+        read = self._read("recorded", [name for name, _ in columns], selector, names, days, start_ms, end_ms)
+        if rule is not None:
+            read = replace(read, where=(*read.where, equals(Column("rule"), Param("UInt64", rule.id))))
 
         def collect(stream: BufferedReader) -> Points:
-            found = [[np.zeros(0, kind)] for kind in TYPES]
-            for block in blocks(stream, TYPES):
+            kinds = [kind for _, kind in columns]
+            found = [[np.zeros(0, kind)] for kind in kinds]
+            for block in blocks(stream, kinds):
                 self.budget.take_samples(len(block[0]))
                 for held, column in zip(found, block, strict=True):
                     held.append(column)
-            return merged([np.concatenate(held) for held in found], finals)
+            read = {name: np.concatenate(held) for (name, _), held in zip(columns, found, strict=True)}
+            rows = len(read["series"])
+            told = {name: np.full(rows, value, kind) for name, (value, kind) in known.items()}
+            return merged([(read | told)[name] for name in COLUMNS], finals)
 
         return await self._streamed(read, collect)
 
