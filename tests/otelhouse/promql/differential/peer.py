@@ -57,6 +57,11 @@ class Peer(AbstractContextManager["Peer"]):
             self._process.send_signal(signal.SIGTERM)
             self._process.wait(30)
 
+    @property
+    def url(self) -> str:
+        """Where it is, for others to write to and ask."""
+        return str(self._http.base_url).removesuffix("/api/v1/")
+
     def write(self, series: list[Series]) -> None:
         """All samples, stale markers by their bits."""
         for first in range(0, len(series), _SERIES_IN_A_REQUEST):
