@@ -6,16 +6,18 @@ the metrics, over five minutes, each minute. Both scan, name and count the sampl
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
-from typing import Any
+from functools import partial
 
 import numpy as np
 
 from benchmarks.harness import measure
 from benchmarks.processor import no_rules
 from otelhouse.bus.contract import Record, TopicPartition
-from processor.build import Builder
+from processor.build import Builder, Built
+from processor.memory import give_back
 from processor.metrics_rows.state import MetricsState
 from processor.recording.state import Recording
 from processor.rules import RECORDING, SERIES, PartitionRules
@@ -58,23 +60,37 @@ def main() -> None:
     """Print samples a CPU second and resident bytes a series, without rules and with them."""
     ways = (no_rules(RECORDING, _TOPIC), PartitionRules(RECORDING, Always(RECORDING, "acme", RULES), _TOPIC))
     runs = [(Builder(), MetricsState(no_rules(SERIES, _TOPIC), Recording(rules))) for rules in ways]
-    spent, held, points = [0.0, 0.0], [0, 0], 0
+    spent, points = [0.0, 0.0], 0
     for turn in range(TURNS):
         for first in range(0, MANY, A_WINDOW):
             window = _window(turn, first, min(A_WINDOW, MANY - first))
             for way, (builder, state) in enumerate(runs):
-                before = resident(os.getpid())
-                built: list[Any] = []
-                cost = measure(A_WINDOW, lambda made=window: built.append(builder.build(made, state)))  # type: ignore[misc]  # noqa: B023
-                held[way] += resident(os.getpid()) - before
+                built: list[Built] = []
+                cost = measure(A_WINDOW, partial(_build, builder, window, state, built))
                 spent[way] += cost.cpu if turn else 0.0  # series are new in the first turn
                 points += sum(block.rows.num_rows for block in built[0].blocks if block.table == "recorded")
+    del builder, state, built, window
     samples = MANY * (TURNS - 1)
+    with_rules, without = _freed(runs), _freed(runs)
     sys.stdout.write(
         f"\n{MANY:,} series x {TURNS}: {samples / spent[0]:,.0f} samples a CPU second without rules,"
         f" {samples / spent[1]:,.0f} with ten; {(spent[1] - spent[0]) * 1e6 / samples:.2f} us a sample for the rules;"
-        f" {(held[1] - held[0]) / MANY:.0f} bytes more a series; {points:,} points\n"
+        f" {without / MANY:.0f} bytes a series held without, {with_rules / MANY:.0f} with them; {points:,} points\n"
     )
+
+
+def _build(builder: Builder, window: Window, state: MetricsState, into: list[Built]) -> None:
+    into.append(builder.build(window, state))
+
+
+def _freed(runs: list[tuple[Builder, MetricsState]]) -> int:
+    """Bytes that the last of the runs held; it is gone then."""
+    give_back()
+    before = resident(os.getpid())
+    runs.pop()
+    gc.collect()
+    give_back()
+    return before - resident(os.getpid())
 
 
 def _window(turn: int, first: int, count: int) -> Window:
