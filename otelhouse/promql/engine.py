@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from otelhouse.promql.building import build
 from otelhouse.promql.errors import PromQLError, QueryTooLarge
 from otelhouse.promql.evaluator import Evaluator
 from otelhouse.promql.notes import Notes
+from otelhouse.promql.printing import printed
 from otelhouse.promql.reading import read_all
 from otelhouse.promql.repetition import repeated
 from otelhouse.promql.settings import Settings, Steps
@@ -31,11 +32,21 @@ class Ragged:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadAsRecorded:
+    """A sub-expression that may have been recorded: at `steps` of the steps it was, and not evaluated."""
+
+    expr: str
+    source: Hashable
+    steps: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """Of a query. values[i, k] is series i's at step k, where present[i, k]; a scalar is one series without labels.
 
     An instant query for a range vector has `samples` instead; a string has `text`. Rows are in the order in which
-    they are to be shown: by labels, but for instant queries.
+    they are to be shown: by labels, but for instant queries. `recorded`: what of it a rule covers.
     """
 
     type: Type
@@ -46,6 +57,7 @@ class Result:
     text: str = ""
     warnings: list[str] = field(default_factory=list)
     infos: list[str] = field(default_factory=list)
+    recorded: list[ReadAsRecorded] = field(default_factory=list)
 
 
 async def evaluate(
@@ -68,8 +80,12 @@ async def evaluate(
     tree = rewrite(tree) if rewrite is not None else tree
     reads = await read_all(tree, at, storage, settings)
     evaluator = Evaluator(reads, settings, Notes(), at.instant, repeated(tree))
+    recorded = [
+        ReadAsRecorded(printed(node.expr), node.source, found.steps.count if found else 0, steps.count)
+        for (node, steps), found in reads.recorded.items()
+    ]
     try:
-        return await asyncio.to_thread(_result, evaluator, tree, kind, at)
+        return replace(await asyncio.to_thread(_result, evaluator, tree, kind, at), recorded=recorded)
     finally:
         evaluator.cancelled = True  # whoever waits no longer
 

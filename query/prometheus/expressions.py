@@ -12,6 +12,7 @@ from otelhouse.promql.engine import Result
 from otelhouse.promql.errors import PromQLError
 from otelhouse.promql.settings import Steps
 from otelhouse.promql.tree import Type
+from otelhouse.recording.cover import Covered
 from query.prometheus import result_text
 from query.prometheus.answer import TRUNCATED, Answer
 from query.prometheus.asked import Asked
@@ -89,7 +90,7 @@ def _text(result: Result, at: Steps, limit: int) -> list[bytes]:
 
 
 def _stats(run: Run) -> dict[str, Any]:
-    """Prometheus' fields; what it takes within an evaluation is not told apart."""
+    """Prometheus' fields; what it takes within an evaluation is not told apart. And what was read as recorded."""
     timings = {
         "evalTotalTime": run.seconds,
         "resultSortTime": 0,
@@ -98,4 +99,10 @@ def _stats(run: Run) -> dict[str, Any]:
         "execQueueTime": run.queued_seconds,
         "execTotalTime": run.queued_seconds + run.seconds,
     }
-    return {"timings": timings, "samples": {"totalQueryableSamples": run.samples, "peakSamples": run.samples}}
+    recorded = [
+        {"expr": each.expr, "record": each.source.rule.record, "steps": each.steps, "of": each.of}
+        for each in run.result.recorded
+        if isinstance(each.source, Covered)
+    ]
+    told = {"recorded": recorded} if recorded else {}
+    return told | {"timings": timings, "samples": {"totalQueryableSamples": run.samples, "peakSamples": run.samples}}

@@ -104,6 +104,11 @@ def test_what_a_rule_covers_is_answered_as_without_it(
     assert got["found"].keys() == wanted["found"].keys()
     for labels, values in wanted["found"].items():
         assert got["found"][labels] == pytest.approx(values, rel=1e-9, abs=1e-12, nan_ok=True)
+    told = got["stats"].get("recorded", [])
+    assert told
+    assert "recorded" not in wanted["stats"]
+    assert any(each["steps"] for each in told) == (step != 45 or "[2m:30s]" in query)
+    assert all(each["steps"] <= each["of"] and each["record"] in RULES for each in told)
     samples = [each["stats"]["samples"]["totalQueryableSamples"] for each in (got, wanted)]
     if step == 60:  # all of it is final
         assert samples[0] < samples[1]
