@@ -184,6 +184,7 @@ class PromQLSettings(_Section):
     max_steps: int = Field(default=11_000, ge=1)
     concurrent_queries: int = Field(default=10, ge=1)
     slow_seconds: float = Field(default=10.0, ge=0)
+    shadow_share: float = Field(default=0.0, ge=0, le=1)
     experimental: bool = False
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 QUERIES = Counter(
     "otelhouse_query_clickhouse_queries",
@@ -35,4 +35,20 @@ PROMETHEUS_SECONDS = Histogram(
     "Seconds from a request's head to its answer, by endpoint.",
     ("endpoint",),
     buckets=(0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30),
+)
+RECORDED_STEPS = Counter(
+    "otelhouse_query_recorded_steps",
+    "Steps of expressions that a recording rule covers, by whether they were read as recorded or evaluated.",
+    ("how",),
+)
+COMPARED = Counter(
+    "otelhouse_query_recorded_comparisons",
+    "Queries that were answered once more without recorded points, by whether the answers were equal (to 1e-9).",
+    ("outcome",),
+)
+LARGEST_ERROR = Gauge(
+    "otelhouse_query_recorded_largest_error", "The largest relative difference between two such answers."
+)
+SAVED_SECONDS = Counter(
+    "otelhouse_query_recorded_saved_seconds", "Seconds that these queries took longer without recorded points."
 )

@@ -88,9 +88,10 @@ class WrittenGroup(Document):
 
 
 class WrittenRules(Document):
-    """A rule file."""
+    """A rule file. `rewrite`: whether queries that rules cover are answered from what was recorded."""
 
     groups: tuple[WrittenGroup, ...] = ()
+    rewrite: bool = True
 
     @field_validator("groups")
     @classmethod
@@ -115,6 +116,7 @@ class RecordingRules:
     """A tenant's whole document, ready to be evaluated."""
 
     groups: tuple[Group, ...]
+    rewrite: bool = True
 
     @cached_property
     def rules(self) -> tuple[StreamRule, ...]:
@@ -153,7 +155,7 @@ def parse(document: Mapping[str, Any]) -> RecordingRules:
             for number, rule in enumerate(group.rules)
         )
         groups.append(Group(group.name, group.interval_ms, rules))
-    return RecordingRules(tuple(groups))
+    return RecordingRules(tuple(groups), written.rewrite)
 
 
 def _rule(

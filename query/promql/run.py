@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import partial
@@ -13,13 +14,17 @@ import structlog
 from otelhouse.clock import Clock
 from otelhouse.config import PromQLSettings
 from otelhouse.promql.engine import Result, evaluate
+from otelhouse.promql.errors import ExecutionError, PromQLError
 from otelhouse.promql.settings import Settings, Steps
 from otelhouse.recording.cover import covered
 from otelhouse.rules.rule import Rules
 from query.database import Database
+from query.errors import QueryError
+from query.metrics import RECORDED_STEPS
 from query.promql.budget import Budget, TimedOut
 from query.promql.known import KnownSeries
 from query.promql.recorded import Recordings
+from query.promql.shadow import EQUAL, difference, note
 from query.promql.storage import TenantSamples
 
 _LONGEST_TEXT = 1_000
@@ -46,6 +51,9 @@ class Expressions:
         self._known = KnownSeries()
         self._recordings = Recordings(database, rules, clock)
         self._turns: dict[str, _Turns] = {}
+        self._dice = random.Random()
+        self._comparing: set[asyncio.Future[None]] = set()
+        self._largest_error = 0.0
 
     @property
     def recordings(self) -> Recordings:
@@ -88,7 +96,33 @@ class Expressions:
                 spent = self._clock.monotonic() - began - queued
                 if spent >= limits.slow_seconds:
                     _log(tenant, text, at, budget, outcome, spent, queued)
+        if result.recorded:
+            self._note_recorded(tenant, text, at, result, spent, lookback_ms)
         return Run(result, budget.series, budget.samples, queued, spent)
+
+    def _note_recorded(
+        self, tenant: str, text: str, at: Steps, result: Result, spent: float, lookback_ms: int | None
+    ) -> None:
+        """Count what was read as recorded; answer some of these queries once more, behind the client's back."""
+        read = sum(each.steps for each in result.recorded)
+        RECORDED_STEPS.labels("read").inc(read)
+        RECORDED_STEPS.labels("evaluated").inc(sum(each.of for each in result.recorded) - read)
+        if read and self._dice.random() < self._settings.shadow_share:
+            task = asyncio.ensure_future(self._compare(tenant, text, at, result, spent, lookback_ms))
+            self._comparing.add(task)
+            task.add_done_callback(self._comparing.discard)
+
+    async def _compare(
+        self, tenant: str, text: str, at: Steps, result: Result, spent: float, lookback_ms: int | None
+    ) -> None:
+        with contextlib.suppress(PromQLError, ExecutionError, QueryError):
+            again = await self.run(tenant, text, at, lookback_ms=lookback_ms, use_recorded=False)
+            error = difference(result, again.result)
+            self._largest_error = note(error, again.seconds - spent, self._largest_error)
+            if error > EQUAL:
+                structlog.get_logger(__name__).warning(
+                    "recorded points differ from samples", tenant=tenant, query=text[:_LONGEST_TEXT], error=error
+                )
 
     async def _evaluate(
         self, tenant: str, text: str, at: Steps, budget: Budget, lookback_ms: int | None, use_recorded: bool
@@ -102,8 +136,9 @@ class Expressions:
             enable_experimental=limits.experimental,
         )
         storage = TenantSamples(self._database, tenant, self._known, self._recordings, budget)
-        rules = self._recordings.rules(tenant) if use_recorded else None
-        rewrite = partial(covered, rules=rules.rules, lookback_ms=settings.lookback_ms) if rules else None
+        held = self._recordings.rules(tenant) if use_recorded else None
+        rules = held.rules if held is not None and held.rewrite else ()
+        rewrite = partial(covered, rules=rules, lookback_ms=settings.lookback_ms) if rules else None
         try:
             return await asyncio.wait_for(evaluate(text, storage, at, settings, rewrite), budget.seconds_left())
         except TimeoutError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import count
 
 import numpy as np
 
@@ -94,6 +95,7 @@ QUERIES = (
     "count by (job) (up) - sum by (job) (up)",
     "avg_over_time(sum(up)[5m:1m])",
 )
+_partitions = count(100)
 _BOUNDS = ("0.01", "0.05", "0.1", "0.5", "1", "+Inf")
 
 
@@ -127,7 +129,8 @@ def windows(targets: int, minutes: int, tenant: str, at_a_time: int = 40_000) ->
     found = list(series(targets))
     counter = np.array([each["__name__"].endswith(("_total", "_bucket", "_sum", "_count")) for each in found])
     values = np.where(counter, 0.0, 5.0)
-    name, offset = TopicPartition(Signal.METRICS.topic, 0), 0
+    # Of a partition of its own: a block that is stored twice is stored once.
+    name, offset = TopicPartition(Signal.METRICS.topic, next(_partitions)), 0
     framing = Framing(tenant, 1, 0)
     for scrape in range(minutes * 60_000 // SCRAPE_MS):
         now = T0 + scrape * SCRAPE_MS

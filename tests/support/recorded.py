@@ -56,9 +56,9 @@ def keep(settings: Settings, made: Iterable[Built]) -> None:
 
 
 def store(settings: Settings, tenant: str, document: Mapping[str, Any], windows: Iterable[Window]) -> None:
-    """Put rules into force, and store windows of partition 0."""
+    """Put rules into force, and store windows of one partition."""
     put(settings, tenant, document)
-    name = TopicPartition(Signal.METRICS.topic, 0)
+    name = TopicPartition(Signal.METRICS.topic, 0)  # rules are in force in all
     recording = Recording(PartitionRules(RECORDING, Always(RECORDING, tenant, document), name))
     state = MetricsState(PartitionRules(SERIES, Always(SERIES), name), recording)
     builder = Builder()

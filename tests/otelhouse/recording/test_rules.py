@@ -100,6 +100,11 @@ def test_labels_of_a_rule_go_before_those_of_its_group() -> None:
     assert found.labels == (("a", "2"), ("b", "1"))
 
 
+def test_a_tenant_may_not_want_its_queries_rewritten() -> None:
+    assert parse(document(GOOD)).rewrite
+    assert not parse({**document(GOOD), "rewrite": False}).rewrite
+
+
 def test_a_file_is_one_yaml_document() -> None:
     assert parse(body("groups: [{name: g, rules: [{record: r, expr: sum(x)}]}]")).rules[0].expr == "sum(x)"
     for text in ("- a", "groups: []\n---\ngroups: []"):
