@@ -57,6 +57,12 @@ class Input:
         self._keys: U64 = np.zeros(_LEAST, np.uint64)
         self._places: I32 = np.zeros(_LEAST, np.int32)
         self._used = 0
+        self._alive = 0  # of these, when that was looked at last
+
+    @property
+    def series(self) -> int:
+        """How many are known."""
+        return self._used
 
     @property
     def samples(self) -> int:
@@ -111,6 +117,23 @@ class Input:
         self._chunks = [chunk for chunk in self._chunks if chunk[1].max() > unneeded]
         if not self._chunks:
             self._forget()
+        elif self._used > 2 * self._alive + _LEAST:
+            self._compact()
+
+    def _compact(self) -> None:
+        """Forget series that have no samples left."""
+        alive = np.zeros(self._used, np.bool_)
+        for places, _, _ in self._chunks:
+            alive[places] = True
+        kept = np.flatnonzero(alive)
+        self._alive = self._used = len(kept)
+        self._ids, self._delta, self._described = self._ids[kept], self._delta[kept], self._described[kept]
+        self._enter_all()
+        to = np.full(len(alive), -1, np.int32)
+        to[kept] = np.arange(len(kept))
+        self._chunks = [(to[places], times, bits) for places, times, bits in self._chunks]
+        for rule in self.rules:
+            rule.keep(kept)
 
     def _take(self, arrived: Arrived, part: slice) -> None:
         ids, times, bits = arrived.ids[part], arrived.times[part], arrived.bits[part]
@@ -176,14 +199,18 @@ class Input:
                 np.concatenate((each, np.zeros(more, np.bool_))) for each in (self._delta, self._described)
             )
         if 2 * series > len(self._keys):
-            size = 1 << (4 * series).bit_length()
-            self._keys, self._places = np.zeros(size, np.uint64), np.zeros(size, np.int32)
-            enter_rows(self._ids[: self._used], 0, self._seed, self._keys, self._places)
+            self._enter_all(series)
+
+    def _enter_all(self, room: int = 0) -> None:
+        """Make the hash table anew, with place for so many series."""
+        size = max(_LEAST, 1 << (4 * max(room, self._used)).bit_length())
+        self._keys, self._places = np.zeros(size, np.uint64), np.zeros(size, np.int32)
+        enter_rows(self._ids[: self._used], 0, self._seed, self._keys, self._places)
 
     def _forget(self) -> None:
         self._ids, self._delta, self._described = self._ids[:0], self._delta[:0], self._described[:0]
-        self._keys, self._places = np.zeros(_LEAST, np.uint64), np.zeros(_LEAST, np.int32)
-        self._used = 0
+        self._used = self._alive = 0
+        self._enter_all()
         for rule in self.rules:
             rule.forget()
 

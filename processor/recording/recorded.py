@@ -111,6 +111,23 @@ class Recorded:
         for time_ms in [each for each in self._handed_out if each < self.oldest_ms]:
             del self._handed_out[time_ms]
 
+    def keep(self, places: I64) -> None:
+        """Go on with these series alone, whose places are their ranks from now on."""
+        self.group = self.group[places]
+        used = np.zeros(len(self._outputs), np.bool_)
+        used[self.group[self.group >= 0]] = True
+        for _, counts in self._handed_out.values():
+            used[: len(counts)] |= counts > 0  # they may have to be taken back
+        kept = np.flatnonzero(used)
+        to = np.full(len(used) + 1, -1, np.int64)  # the last one stands for none
+        to[kept] = np.arange(len(kept))
+        self.group = to[self.group]
+        self._outputs = [self._outputs[group] for group in kept.tolist()]
+        self._groups = {key: int(to[group]) for key, group in self._groups.items() if used[group]}
+        for time_ms, (values, counts) in self._handed_out.items():
+            there = kept[kept < len(counts)]
+            self._handed_out[time_ms] = values[there], counts[there]
+
     def forget(self) -> None:
         """Begin anew with series: there are no samples of any."""
         self.group = np.full(0, -1, np.int64)

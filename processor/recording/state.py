@@ -52,7 +52,7 @@ class Recording:
     ) -> None:
         self._rules = rules
         self._since = since or {}
-        self._tenants: dict[str, TenantRules] = {}
+        self.tenants: dict[str, TenantRules] = {}
         # Where windows began, and log time there, as far back as rules look.
         self._begun: deque[Opened] = deque()
         self._described: set[tuple[int, int]] = set()
@@ -74,7 +74,7 @@ class Recording:
     @property
     def due_ms(self) -> int | None:
         """Log time at which something is due."""
-        return min((due for each in self._tenants.values() if (due := each.due_ms) is not None), default=None)
+        return min((due for each in self.tenants.values() if (due := each.due_ms) is not None), default=None)
 
     def take(
         self,
@@ -89,7 +89,7 @@ class Recording:
         window = batch.window
         self._meet(batch, most)
         points: list[tuple[TenantRules, Points]] = []
-        for name, tenant in self._tenants.items():
+        for name, tenant in self.tenants.items():
             arrived = _Arriving(batch, samples, stored, describe, name, tenant)
             for offset, log_ms, change in [*self._changes(window, name), (window.end, window.end_log_ms, None)]:
                 points += ((tenant, each) for each in tenant.feed(arrived.before(offset), log_ms))
@@ -106,7 +106,7 @@ class Recording:
             point_rows(batch, points),
             until_rows(batch, self._finals()),
             series_rows(batch, points, {series for series, _ in described}),
-            [each.take_spent() for tenant in self._tenants.values() for each in tenant.rules],
+            [each.take_spent() for tenant in self.tenants.values() for each in tenant.rules],
         )
 
     def _meet(self, batch: Batch, most: Callable[[str], int]) -> None:
@@ -114,13 +114,13 @@ class Recording:
         window = batch.window
         changed = [each.said.tenant for each in window.changes if isinstance(each.said, RuleChange)]
         for name in (*batch.tenants, *changed):
-            if name not in self._tenants and self._rules.versions(name):
-                tenant = self._tenants[name] = TenantRules(name)
+            if name not in self.tenants and self._rules.versions(name):
+                tenant = self.tenants[name] = TenantRules(name)
                 version = self._rules.version(name, window.start)
                 tenant.put_back(version.says, most(name), self._since.get(name, {}))
         for place, name in enumerate(batch.tenants):
-            if name in self._tenants and len(calls := np.flatnonzero(batch.tenant == place)):
-                self._tenants[name].retention_class = int(batch.retention_class[calls[-1]])
+            if name in self.tenants and len(calls := np.flatnonzero(batch.tenant == place)):
+                self.tenants[name].retention_class = int(batch.retention_class[calls[-1]])
 
     def _changes(self, window: Window, tenant: str) -> Iterator[tuple[int, int, RecordingRules]]:
         """(offset, log time there, what comes into force) of a tenant in a window."""
@@ -132,7 +132,7 @@ class Recording:
     def _note(self, window: Window) -> None:
         """Where records begin that are still needed."""
         self._begun.append(Opened(window.start, window.log_ms))
-        longest = max((each.longest_ms for each in self._tenants.values()), default=0)
+        longest = max((each.longest_ms for each in self.tenants.values()), default=0)
         needed = window.end_log_ms - longest - AHEAD_MS
         while len(self._begun) > 1 and self._begun[1].log_ms <= needed:
             self._begun.popleft()
@@ -140,7 +140,7 @@ class Recording:
             self._begun.clear()
 
     def _finals(self) -> Iterator[tuple[TenantRules, Finals]]:
-        for tenant in self._tenants.values():
+        for tenant in self.tenants.values():
             for metric, read in tenant.inputs.items():
                 if read.passed_over:
                     metrics.PASSED_OVER.labels(tenant.tenant, metric).inc(read.passed_over)

@@ -121,9 +121,9 @@ class Run:
         return [row for window in self.stored.get(table, []) for row in window]
 
 
-def unlimited() -> MetricsState:
-    """The state of a partition without rules."""
-    return _state(Log())
+def unlimited(log: Log | None = None) -> MetricsState:
+    """The state of a partition at its beginning; without a log, of one without rules."""
+    return _state(log or Log())
 
 
 def run(log: Log, limits: Limits = LIMITS) -> Run:

@@ -14,9 +14,10 @@ import pytest
 from otelhouse.promql.engine import evaluate
 from otelhouse.promql.settings import Settings, Steps
 from otelhouse.recording.rule import Merge
+from processor.commit import first_checkpoint
 from schema.record import block_position
 from tests.otelhouse.promql.memory import MemoryStorage, Series
-from tests.processor.metrics_rows.stream import Log, Row, Run, Sample, resumed, run
+from tests.processor.metrics_rows.stream import LIMITS, Log, Row, Run, Sample, go_on, resumed, run, unlimited
 
 GRACE_MS, LATENESS_MS = 10_000, 120_000
 T0 = 1_700_000_000_000 // 60_000 * 60_000
@@ -83,11 +84,11 @@ def described(made: Run) -> dict[int, str]:
     return {row["series"]: str((row["metric"], sorted(row["labels"]))) for some in made.series for row in some}
 
 
-def expected(expression: str, samples: list[Sample], times: range) -> dict[str, dict[int, float]]:
+def expected(expression: str, samples: list[Sample], times: range, metric: str) -> dict[str, dict[int, float]]:
     """By labels."""
     series: dict[tuple[tuple[str, str], ...], dict[int, float]] = {}
     for labels, time, value in samples:
-        held = series.setdefault(tuple(sorted({"__name__": "requests", **labels}.items())), {})
+        held = series.setdefault(tuple(sorted({"__name__": metric, **labels}.items())), {})
         held[time] = STALE if value is None else value
     storage = MemoryStorage(
         [
@@ -116,15 +117,22 @@ def assert_same(found: dict[int, float], wanted: dict[int, float]) -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_a_rule_records_what_promql_evaluates_at_multiples_of_its_interval(seed: int) -> None:
     log, samples = traffic(seed)
-    made = run(log)
+    assert_recorded(run(log), EXPRESSIONS, samples, range(T0, T0 + 15 * 60_000, 30_000))
+
+
+def assert_recorded(
+    made: Run, expressions: tuple[str, ...], samples: list[Sample], times: range, metric: str = "requests"
+) -> None:
+    """What the rules r0, r1, ... have recorded at these times is what the expressions come to."""
     labels = {row["series"]: (row["metric"], str(sorted(row["labels"]))) for some in made.series for row in some}
     found: dict[str, dict[str, dict[int, float]]] = {}
     for (_, series), values in points(made.rows("recorded"), described(made)).items():
-        metric, name = labels[series]
-        found.setdefault(metric, {})[name] = values
-    times = range(T0, T0 + 15 * 60_000, 30_000)
-    for place, expression in enumerate(EXPRESSIONS):
-        wanted = expected(expression, samples, times)
+        record, name = labels[series]
+        at_times = {time: value for time, value in values.items() if time in times}
+        if at_times:
+            found.setdefault(record, {})[name] = at_times
+    for place, expression in enumerate(expressions):
+        wanted = expected(expression, samples, times, metric)
         assert found[f"r{place}"].keys() == wanted.keys(), expression
         for name, values in wanted.items():
             assert_same(found[f"r{place}"][name], values)
@@ -193,6 +201,28 @@ def test_a_rule_that_is_added_begins_once_it_has_seen_a_whole_range() -> None:
     }
     times = [row["time"].timestamp() - T0 / 1000 for row in made.rows("recorded") if names[row["series"]] == "r0"]
     assert times == list(range(30, 600 - int(grace), 30))
+
+
+def test_series_that_come_and_go_are_forgotten_and_those_that_return_are_counted_again() -> None:
+    log, expressions = (
+        Log(),
+        ("sum by (i) (increase(load[1m]))", "count(max_over_time(load[1m]))", "sum_over_time(load[1m])"),
+    )
+    log.record(T0 - 3_600_000, document(*expressions))
+    samples: list[Sample] = []
+    for seconds in range(0, 1800, 15):
+        now = T0 + seconds * 1000
+        some = [
+            ({"i": str(seconds // 60 % 20 * 40 + each)}, now - each % 7, float(seconds + each)) for each in range(40)
+        ]
+        samples += some
+        log.send(now, "load", *some)
+    log.tick(T0 + 1_830_000)
+    state = unlimited(log)
+    made = go_on(log, first_checkpoint(0, LIMITS), state)
+    (read,) = state.recording.tenants["acme"].inputs.values()
+    assert 40 <= read.series < 40 * 20
+    assert_recorded(made, expressions, samples, range(T0 + 60_000, T0 + 1_800_000, 30_000), "load")
 
 
 def test_series_over_the_limit_are_passed_over_and_others_go_on() -> None:
