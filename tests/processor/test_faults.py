@@ -59,7 +59,7 @@ def _recorded(*expressions: str) -> dict[str, object]:
 
 
 RECORDED = (
-    _recorded("sum by (i) (rate(load[3s]))", "avg(load)", "max_over_time(load[2s])"),
+    _recorded("sum by (i) (rate(load[3s]))", "avg(last_over_time(load[3s]))", "max_over_time(load[2s])"),
     _recorded("sum by (i) (rate(load[3s]))", "count(max_over_time(load[2s]) > 500)"),
     {},
 )
