@@ -37,7 +37,7 @@ class TenantRules:
     def put(self, rules: RecordingRules, most: int, log_ms: int) -> None:
         """Put a version into force. Before `log_ms`, nothing was held for what is new of it. `most`: series of a
         metric."""
-        self._use(rules, most, lambda rule: log_ms + rule.grace_ms + rule.range_ms, log_ms)
+        self._use(rules, most, lambda rule: _first_complete(rule, log_ms), log_ms)
 
     def put_back(self, rules: RecordingRules, most: int, since: Mapping[int, int]) -> None:
         """Begin with a version that is in force. `since` when each rule, by its id, has seen all samples."""
@@ -61,3 +61,8 @@ class TenantRules:
         """Take what came of each metric, and evaluate what is due by this log time."""
         for metric, each in self.inputs.items():
             yield from each.feed(arrived[metric], log_ms)
+
+
+def _first_complete(rule: StreamRule, log_ms: int) -> int:
+    """The first time at which a rule has seen all samples, if it sees those that come from this log time on."""
+    return -(-(log_ms + rule.grace_ms + rule.range_ms) // rule.interval_ms) * rule.interval_ms

@@ -203,6 +203,20 @@ def test_a_rule_that_is_added_begins_once_it_has_seen_a_whole_range() -> None:
     assert times == list(range(30, 600 - int(grace), 30))
 
 
+def test_points_are_at_multiples_of_the_interval_whenever_a_rule_comes_into_force() -> None:
+    log = Log()
+    log.record(T0 + 1_234, document("sum(rate(requests[1m]))", interval="7s"))
+    for seconds in range(0, 200, 5):
+        late = 12_000 if seconds % 3 == 0 else 0
+        log.send(T0 + seconds * 1000 + 321, "requests", ({"i": "1"}, T0 + seconds * 1000 - late, float(seconds)))
+    made = run(log)
+    times = [round(row["time"].timestamp() * 1000) for row in made.rows("recorded")]
+    assert len(set(times)) > 10
+    assert {time % 7_000 for time in times} == {0}
+    assert min(times) >= T0 + 1_234 + GRACE_MS + 60_000
+    assert {round(row["since"].timestamp() * 1000) % 7_000 for row in made.rows("recorded_until")} == {0}
+
+
 def test_series_that_come_and_go_are_forgotten_and_those_that_return_are_counted_again() -> None:
     log, expressions = (
         Log(),
