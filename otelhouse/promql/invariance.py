@@ -6,8 +6,6 @@ see the time of evaluation are not the same at every step.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from otelhouse.promql.tree import (
     Aggregate,
     Binary,
@@ -21,6 +19,7 @@ from otelhouse.promql.tree import (
     Select,
     String,
     Subquery,
+    rebuilt,
 )
 
 _SEE_THE_TIME = frozenset(
@@ -35,19 +34,7 @@ def marked(node: Node) -> Node:
     """The tree with Invariant around the largest sub-trees that are. Range selectors stay with their function."""
     if _is_invariant(node):
         return node if isinstance(node, Number | String | Range | Subquery) else Invariant(node)
-    match node:
-        case Negate():
-            return replace(node, expr=marked(node.expr))
-        case Binary():
-            return replace(node, left=marked(node.left), right=marked(node.right))
-        case Aggregate():
-            return replace(node, expr=marked(node.expr), param=None if node.param is None else marked(node.param))
-        case Call():
-            return replace(node, args=tuple(marked(each) for each in node.args))
-        case Subquery():
-            return replace(node, expr=marked(node.expr))
-        case _:
-            return node
+    return rebuilt(node, marked)
 
 
 def _is_invariant(node: Node) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from otelhouse.promql.selectors import Selector
@@ -148,6 +148,21 @@ def children(node: Node) -> tuple[Node, ...]:
             return node.args
         case _:
             return ()
+
+
+def rebuilt(node: Node, change: Callable[[Node], Node]) -> Node:
+    """The same, of children that were changed."""
+    match node:
+        case Subquery() | Negate() | Invariant() | Recorded():
+            return replace(node, expr=change(node.expr))
+        case Binary():
+            return replace(node, left=change(node.left), right=change(node.right))
+        case Aggregate():
+            return replace(node, expr=change(node.expr), param=None if node.param is None else change(node.param))
+        case Call():
+            return replace(node, args=tuple(map(change, node.args)))
+        case _:
+            return node
 
 
 COMPARISONS = frozenset(("==", "!=", "<", "<=", ">", ">="))

@@ -23,8 +23,8 @@ from otelhouse.promql.tree import (
     Range,
     Recorded,
     Select,
-    Subquery,
     children,
+    rebuilt,
 )
 from otelhouse.recording.rule import LOOKBACK_MS, StreamRule, plain
 
@@ -71,15 +71,7 @@ def _covered(node: Node, rules: Sequence[StreamRule]) -> Node:
                 return Recorded(node, found)
         case Invariant():
             return node  # evaluated once, at a time of its own
-    match node:
-        case Aggregate() | Negate() | Subquery():
-            return replace(node, expr=_covered(node.expr, rules))
-        case Binary():
-            return replace(node, left=_covered(node.left, rules), right=_covered(node.right, rules))
-        case Call():
-            return replace(node, args=tuple(_covered(each, rules) for each in node.args))
-        case _:
-            return node
+    return rebuilt(node, lambda child: _covered(child, rules))
 
 
 def _is_finer(rule: Aggregate, wanted: Aggregate) -> bool:
@@ -120,14 +112,8 @@ def _reading(node: Node, selector: Selector) -> Node:
             return replace(node, selector=selector)
         case Range():
             return replace(node, select=replace(node.select, selector=selector))
-        case Aggregate() | Negate() | Subquery():
-            return replace(node, expr=_reading(node.expr, selector))
-        case Binary():
-            return replace(node, left=_reading(node.left, selector), right=_reading(node.right, selector))
-        case Call():
-            return replace(node, args=tuple(_reading(each, selector) for each in node.args))
         case _:
-            return node
+            return rebuilt(node, lambda child: _reading(child, selector))
 
 
 def _hides(rule: StreamRule) -> bool:

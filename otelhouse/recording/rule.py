@@ -8,7 +8,7 @@ merged, then scaled and shifted, by whoever reads. Without an aggregation each s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
@@ -32,6 +32,7 @@ from otelhouse.promql.tree import (
     Select,
     Type,
     children,
+    rebuilt,
     type_of,
 )
 from schema.hash import xxh64_bytes
@@ -162,17 +163,9 @@ def plain(node: Node) -> Node:
             return Select(ordered(node.selector), node.offset_ms, node.at_ms)
         case Range():
             return Range(Select(ordered(node.select.selector), node.select.offset_ms, node.select.at_ms), node.range_ms)
-        case Negate():
-            return Negate(plain(node.expr))
-        case Binary():
-            return Binary(node.op, plain(node.left), plain(node.right), node.as_bool, node.matching)
         case Aggregate():
-            param = None if node.param is None else plain(node.param)
-            return Aggregate(node.op, plain(node.expr), param, node.by, tuple(sorted(set(node.labels))))
-        case Call():
-            return Call(node.name, tuple(map(plain, node.args)), node.type)
-        case _:
-            return node
+            node = replace(node, labels=tuple(sorted(set(node.labels))))
+    return rebuilt(node, plain)
 
 
 def ordered(selector: Selector) -> Selector:
