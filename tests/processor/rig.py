@@ -92,7 +92,7 @@ class Rig:
             admin.close()
             log.close()
 
-    def until_stored(self, run: str, patience: float = 90.0) -> None:
+    def until_stored(self, run: str, patience: float = 30.0) -> None:
         """Wait until a run has stored and committed all that the log holds; it must go on, however slowly.
 
         What recording rules look back at counts as behind, until they look back no longer.

@@ -142,7 +142,6 @@ def _assert_replay_is_equal(
         assert live[table] == replayed[table], table
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("seed", [1])
 def test_kills_of_processors_and_of_clickhouse_lose_and_double_nothing(rig: Rig, seed: int) -> None:
     poison = _storm(rig, random.Random(seed), kills=4, clickhouse_too=True)
@@ -239,7 +238,6 @@ def _write(rig: Rig, seed: int) -> None:
     assert writer.acknowledged > 50
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize(("killed", "sampled"), [(False, False), (True, True)])
 def test_a_group_that_has_lost_its_commits_doubles_nothing_and_loses_nothing(
     rig: Rig, killed: bool, sampled: bool
